@@ -1,0 +1,1 @@
+"""loop-auth, the OAuth authorization server."""

@@ -1,0 +1,1 @@
+"""loopdeploy deploys loop-auth and loop-api on a Synology NAS with Ansible."""

@@ -1,0 +1,5 @@
+"""Run the command as ``python -m loopdeploy``."""
+
+from loopdeploy.cli import main
+
+main()

@@ -1,0 +1,83 @@
+"""What a verb works on: an inventory, its vault password, and how Ansible is to be called."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from loopdeploy.content import LAB_INVENTORY
+from loopdeploy.content import LAB_VAULT_PASSWORD
+from loopdeploy.errors import SetupError
+
+VAULT_HEADER = b"$ANSIBLE_VAULT;"
+
+
+@dataclass
+class Target:
+    """The options that every verb has in common."""
+
+    inventory: str = "production"
+    limit: str | None = None
+    check: bool = False
+    diff: bool = False
+    verbose: int = 0
+    vault_password_file: str | None = None
+
+    def inventory_path(self) -> Path:
+        """Return the inventory's directory or file.
+
+        A name is looked up as ``inventory/NAME`` here; ``lab`` comes with loopdeploy. Anything else is a path.
+        Raises SetupError when there is none.
+        """
+        here = [Path("inventory", self.inventory), Path(self.inventory)]
+        for path in [*here, LAB_INVENTORY] if self.inventory == "lab" else here:
+            if path.exists():
+                return path.resolve()
+        raise SetupError(
+            f"There is no inventory {self.inventory!r}: neither inventory/{self.inventory} in this directory nor a path of"
+            " that name; name yours with -i, or try the practice NAS with -i lab."
+        )
+
+    def vault_password(self) -> VaultPassword:
+        """Return where Ansible gets the vault password from: the option's file, the lab's own, or a prompt.
+
+        Raises SetupError when there is a vault and nothing to open it with.
+        """
+        inventory = self.inventory_path()
+        if self.vault_password_file:
+            file = Path(self.vault_password_file)
+            if not file.is_file():
+                raise SetupError(f"There is no vault password file {file}: mend --vault-password-file.")
+            return VaultPassword(file=file.resolve())
+        if inventory == LAB_INVENTORY:
+            return VaultPassword(file=LAB_VAULT_PASSWORD)
+        if not has_vault(inventory):
+            return VaultPassword()
+        if not sys.stdin.isatty():
+            raise SetupError(
+                f"The vault of {inventory} needs a password and there is no terminal to ask on: give --vault-password-file,"
+                " or set ANSIBLE_VAULT_PASSWORD_FILE."
+            )
+        return VaultPassword(secret=click.prompt("Vault password", hide_input=True, err=True))
+
+
+@dataclass(frozen=True)
+class VaultPassword:
+    """A vault password: in a file, in memory, or none needed."""
+
+    file: Path | None = None
+    secret: str | None = None
+
+
+def has_vault(inventory: Path) -> bool:
+    """Return whether a file of ``inventory`` is encrypted with Ansible Vault."""
+    root = inventory if inventory.is_dir() else inventory.parent
+    return any(_is_vault(file) for kind in ("group_vars", "host_vars") for file in root.glob(f"{kind}/**/*.y*ml"))
+
+
+def _is_vault(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(len(VAULT_HEADER)) == VAULT_HEADER

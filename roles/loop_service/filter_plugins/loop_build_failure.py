@@ -1,0 +1,33 @@
+"""The filter that tells an operator why a build failed."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+LINES = 5
+
+
+def loop_build_failure(message: str, image: str) -> str:
+    """Return why the build of ``image`` failed: the failing step and its last lines of output.
+
+    ``message`` is docker_image's own: ``Error building IMAGE - code: C, message: M, logs: [...]``.
+    """
+    reason, _, logs = message.partition(", logs: ")
+    reason = re.sub(r"^Error building .*? message: ", "", reason).rstrip(".")
+    if "no space left on device" in message:
+        reason = f"the NAS's disk is full ({reason})"
+    lines = [line.strip() for line in ast.literal_eval(logs)] if logs else []
+    steps = [line for line in lines if line.startswith("Step ")]
+    where = f" at {steps[-1]!r}" if steps else ""
+    output = " | ".join(line for line in lines[-LINES:] if line not in steps)
+    tail = f" Its last output: {output}" if output else ""
+    return f"Building {image} failed{where}: {reason}; what runs was not touched.{tail}"
+
+
+class FilterModule:
+    """The filters of this file, as Ansible looks for them."""
+
+    def filters(self) -> dict[str, object]:
+        """Return each filter by its name."""
+        return {"loop_build_failure": loop_build_failure}
