@@ -1,15 +1,22 @@
-"""What the operator sees while a playbook runs: each step with its time, and what the playbook has to say."""
+"""What the operator sees while a playbook runs.
+
+Each step with its time goes to standard error, what the playbook has to say to standard output.
+"""
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import Any
 
 import click
 
 Event = dict[str, Any]
 
-# Tasks of these modules steer the play on this side; on the NAS nothing happens.
-SILENT = {"ansible.builtin.assert", "ansible.builtin.debug", "ansible.builtin.fail"}
+# What tasks of these modules have to say is for the operator.
+SPOKEN = {"ansible.builtin.assert", "ansible.builtin.debug"}
+# Tasks of these steer the play on this side; on the NAS nothing happens.
+SILENT = {*SPOKEN, "ansible.builtin.fail", "ansible.builtin.include_role", "ansible.builtin.include_tasks"}
 MARKS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
 
@@ -18,30 +25,47 @@ class Progress:
 
     def __init__(self, verbose: bool) -> None:
         self.verbose = verbose
-        self.live = click.get_text_stream("stdout").isatty() and not verbose
+        self.live = sys.stderr.isatty() and not verbose
+        self.changes = 0
+        self._started = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Print what ``event`` tells the operator."""
         kind, data = event["event"], event.get("event_data", {})
+        self.changes += is_change(event)
         if self.verbose:
             if event.get("stdout"):
                 click.echo(event["stdout"])
-        elif kind == "runner_on_start" and self.live and data["task_action"] not in SILENT:
-            click.echo(f"\r\033[K  {step_name(data)} …", nl=False)
         elif kind in MARKS:
-            self._finish_step(kind, data)
-        elif kind == "runner_on_skipped" and self.live:
-            click.echo("\r\033[K", nl=False)
+            self._clear_line()
+            self._show(kind, data, is_change(event))
+        elif kind == "runner_on_skipped":
+            self._clear_line()
+        elif kind == "runner_on_start" and self.live and data["task_action"] not in SILENT:
+            click.echo(f"{step_name(data)} …", nl=False, err=True)
 
-    def _finish_step(self, kind: str, data: Event) -> None:
+    def _clear_line(self) -> None:
         if self.live:
-            click.echo("\r\033[K", nl=False)
-        if data["task_action"] == "ansible.builtin.debug" and kind == "runner_on_ok":
+            click.echo("\r\033[K", nl=False, err=True)
+
+    def _show(self, kind: str, data: Event, changed: bool) -> None:
+        if data["task_action"] in SPOKEN and kind == "runner_on_ok":
             say(data["res"].get("msg"))
         elif data["task_action"] not in SILENT:
-            changed = kind == "runner_on_ok" and data["res"].get("changed")
             mark = "changed" if changed else MARKS[kind]
-            click.echo(f"{mark:>11}  {data['duration']:5.1f} s  {step_name(data)}")
+            click.echo(f"{mark:>11}  {data['duration']:5.1f} s  {step_name(data)}", err=True)
+
+    def summary(self, verb: str) -> str:
+        """Return what the run of ``verb`` came to, and its time in seconds."""
+        changes = {0: "nothing changed", 1: "1 change"}.get(self.changes, f"{self.changes} changes")
+        return f"{verb}: {changes}, {time.monotonic() - self._started:.1f} s"
+
+
+def is_change(event: Event) -> bool:
+    """Return whether ``event`` tells of a change; of a `no_log` task nothing but Ansible's own line does."""
+    if event["event"] != "runner_on_ok":
+        return False
+    return bool(event["event_data"]["res"].get("changed")) or "changed: [" in event.get("stdout", "")
 
 
 def step_name(data: Event) -> str:
@@ -49,7 +73,7 @@ def step_name(data: Event) -> str:
     return str(data["task"]).rpartition(" : ")[2]
 
 
-def say(message: Any) -> None:
-    """Print the message of a debug task: a text, or a line each of a list."""
+def say(message: str | list[str]) -> None:
+    """Print what a playbook has to say: a text, or a list of lines."""
     for line in message if isinstance(message, list) else [message]:
         click.echo(line)

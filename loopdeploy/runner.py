@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import ansible_runner
+import click
+from ansible_runner.interface import init_runner
 
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import InterruptedRunError
 from loopdeploy.explain import Failures
+from loopdeploy.interruption import Interruption
 from loopdeploy.progress import Progress
 from loopdeploy.target import Target
 
 VAULT_PROMPT = r"^Vault password:\s*?$"
 # ansible-runner's own default; its settings file must name it again, see _private_data_dir().
 SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
-GRACE = 10.0
+# Beside this Python, because the virtual environment need not be on the PATH.
+ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("loopdeploy-ansible-playbook")
 
 
 def run_playbook(name: str, target: Target, **variables: object) -> None:
@@ -32,15 +34,16 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
     Raises a LoopdeployError that says what failed. No secret reaches a command line, an environment or a file.
     """
     inventory, vault = target.inventory_path(), target.vault_password()
-    failures, progress = Failures(target), Progress(verbose=target.verbose > 0)
+    failures, progress, interruption = Failures(target), Progress(verbose=target.verbose > 0), Interruption()
 
     def handle(event: dict[str, Any]) -> bool:
+        interruption.runs(event.get("pid"))
         failures(event)
         progress(event)
         return False  # else the event, arguments and results and all, would be written to disk
 
-    with _private_data_dir() as directory, _signal_handlers_kept():
-        runner = ansible_runner.run(
+    with _private_data_dir() as directory, interruption:
+        runner = init_runner(
             private_data_dir=directory,
             playbook=str(CONTENT / "playbooks" / f"{name}.yml"),
             inventory=str(inventory),
@@ -56,12 +59,16 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
             passwords={VAULT_PROMPT: vault.secret} if vault.secret is not None else None,
             suppress_env_files=True,
             event_handler=handle,
+            cancel_callback=interruption.must_kill,
             quiet=True,
         )
-    if runner.status == "canceled":
+        runner.config.command[0] = str(ANSIBLE_PLAYBOOK)
+        runner.run()
+    if interruption.since is not None:
         raise InterruptedRunError(f"Interrupted: {name} did not finish; see `loopdeploy status` for what runs now.")
     if runner.rc != 0:
         raise failures.error(name)
+    click.echo(progress.summary(name), err=True)
 
 
 def _options(target: Target, ask_vault_password: bool) -> Iterator[str]:
@@ -87,31 +94,3 @@ def _private_data_dir() -> Iterator[str]:
         settings.parent.mkdir()
         settings.write_text(json.dumps(SETTINGS))
         yield directory
-
-
-@contextmanager
-def _signal_handlers_kept() -> Iterator[None]:
-    """Restore the handlers that ansible-runner replaces for good."""
-    kept = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)
-
-
-class _GentleRunner(ansible_runner.Runner):  # type: ignore[misc]
-    """ansible-runner kills the process group at once, but Ansible's workers have groups of their own."""
-
-    @classmethod
-    def handle_termination(cls, pid: int, pidfile: str | None = None, is_cancel: bool = True) -> None:
-        """Let ansible-playbook end its workers, and kill only what is left after the grace period, in seconds."""
-        deadline = time.monotonic() + GRACE
-        try:
-            os.kill(pid, signal.SIGTERM)
-            while time.monotonic() < deadline:
-                os.kill(pid, 0)
-                time.sleep(0.1)
-        except ProcessLookupError:
-            return
-        super().handle_termination(pid, pidfile=pidfile, is_cancel=is_cancel)

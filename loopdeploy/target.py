@@ -37,8 +37,8 @@ class Target:
             if path.exists():
                 return path.resolve()
         raise SetupError(
-            f"There is no inventory {self.inventory!r}: neither inventory/{self.inventory} in this directory nor a path of"
-            " that name; name yours with -i, or try the practice NAS with -i lab."
+            f"There is no inventory {self.inventory!r}: neither inventory/{self.inventory} in this directory nor a path"
+            " of that name; name yours with -i, or try the practice NAS with -i lab."
         )
 
     def vault_password(self) -> VaultPassword:
@@ -58,8 +58,8 @@ class Target:
             return VaultPassword()
         if not sys.stdin.isatty():
             raise SetupError(
-                f"The vault of {inventory} needs a password and there is no terminal to ask on: give --vault-password-file,"
-                " or set ANSIBLE_VAULT_PASSWORD_FILE."
+                f"The vault of {inventory} needs a password and there is no terminal to ask on: give"
+                " --vault-password-file, or set ANSIBLE_VAULT_PASSWORD_FILE."
             )
         return VaultPassword(secret=click.prompt("Vault password", hide_input=True, err=True))
 

@@ -1,0 +1,98 @@
+"""The command ``loopdeploy``: one function per verb, each one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+
+from loopdeploy.lab import lab
+from loopdeploy.options import SERVICES
+from loopdeploy.options import pass_target
+from loopdeploy.options import target_options
+from loopdeploy.runner import run_playbook
+from loopdeploy.target import Target
+
+service_argument = click.argument("service", type=click.Choice(SERVICES), required=False)
+all_option = click.option("--all", "both", is_flag=True, help="Both services.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="loopdeploy")
+@target_options
+def main() -> None:
+    """Deploy loop-auth and loop-api on a Synology NAS."""
+
+
+main.add_command(lab)
+
+
+def verb(function: Callable[..., None]) -> click.Command:
+    """Make ``function`` a command of loopdeploy that knows its target."""
+    return main.command()(target_options(pass_target(function)))
+
+
+def chosen(service: str | None, both: bool = False) -> list[str] | None:
+    """Return the services that the operator named; None leaves the choice to the playbook."""
+    if service and both:
+        raise click.UsageError("Give a service or --all, not both.")
+    return list(SERVICES) if both else [service] if service else None
+
+
+@verb
+def status(target: Target) -> None:
+    """Show the containers of both services; exit 4 unless both are healthy."""
+    run_playbook("status", target)
+
+
+@verb
+@service_argument
+def rebuild(target: Target, service: str | None) -> None:
+    """Build loop-api's image, or SERVICE's, and replace its container when something changed."""
+    run_playbook("rebuild", target, loop_services=chosen(service))
+
+
+@verb
+def rebuild_all(target: Target) -> None:
+    """Build and replace both services, loop-auth first."""
+    run_playbook("rebuild-all", target)
+
+
+@verb
+@service_argument
+@all_option
+def restart(target: Target, service: str | None, both: bool) -> None:
+    """Restart loop-api, or SERVICE, as it is, and wait until it is healthy."""
+    run_playbook("restart", target, loop_services=chosen(service, both))
+
+
+@verb
+@service_argument
+@all_option
+def stop(target: Target, service: str | None, both: bool) -> None:
+    """Stop loop-api, or SERVICE; it stays stopped over a reboot."""
+    run_playbook("stop", target, loop_services=chosen(service, both))
+
+
+@verb
+@service_argument
+def start(target: Target, service: str | None) -> None:
+    """Start both services, or SERVICE, and wait until they are healthy."""
+    run_playbook("start", target, loop_services=chosen(service))
+
+
+@verb
+@service_argument
+@click.option("-n", "--lines", type=click.IntRange(min=1), help="So many of the last lines.  [default: 50]")
+@click.option("--since", metavar="TIME", help="Only lines since TIME: 10m, 2h, or a timestamp in the NAS's time zone.")
+@click.option("--grep", metavar="REGEX", help="Only lines that match REGEX.")
+def logs(target: Target, service: str | None, lines: int | None, since: str | None, grep: str | None) -> None:
+    """Show the last log lines of both services, or of SERVICE."""
+    run_playbook(
+        "logs",
+        target,
+        loop_services=chosen(service),
+        loop_service_log_lines=lines,
+        loop_service_log_since=since,
+        loop_service_log_grep=grep,
+    )

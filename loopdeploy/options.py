@@ -1,0 +1,56 @@
+"""The options that every verb has, before its name or behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from typing import TypeVar
+
+import click
+from click.core import ParameterSource
+
+from loopdeploy.target import Target
+
+SERVICES = ("loop-auth", "loop-api")
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+pass_target = click.make_pass_decorator(Target, ensure=True)
+
+
+def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
+    name = str(parameter.name)
+    if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+        setattr(context.ensure_object(Target), name, value)
+
+
+def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
+    return click.option(*names, expose_value=False, callback=_remember, **attributes)
+
+
+TARGET_OPTIONS = (
+    _option(
+        "-i",
+        "--inventory",
+        metavar="NAME|PATH",
+        envvar="LOOPDEPLOY_INVENTORY",
+        help="inventory/NAME in this directory, a path, or `lab` for the practice NAS.  [default: production]",
+    ),
+    _option("--limit", metavar="HOST", help="Only this host of the inventory."),
+    _option("--check", is_flag=True, help="Change nothing, and show what would change."),
+    _option("--diff", is_flag=True, help="Show differences; secrets are left out."),
+    _option("-v", "--verbose", count=True, help="Show Ansible's own output; more with -vv, -vvv."),
+    _option(
+        "--vault-password-file",
+        metavar="FILE",
+        envvar="ANSIBLE_VAULT_PASSWORD_FILE",
+        help="File or program that gives the vault password, instead of a prompt.",
+    ),
+)
+
+
+def target_options(function: F) -> F:
+    """Give ``function`` the options of Target; what is given behind the verb wins."""
+    for option in reversed(TARGET_OPTIONS):
+        function = option(function)
+    return function

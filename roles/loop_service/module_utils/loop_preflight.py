@@ -1,0 +1,89 @@
+"""What must hold on a NAS before anything that runs is touched."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from typing import Any
+
+from ansible.module_utils.loop_engine import Problem
+from ansible.module_utils.loop_engine import engine_get
+
+LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp, see include/net/tcp_states.h
+
+
+def check_docker(path: str) -> None:
+    """Raise a Problem unless the Docker command stands at ``path``."""
+    if not os.access(path, os.X_OK):
+        raise Problem(
+            f"There is no Docker command at {path}: install Container Manager, or set loop_docker in the inventory."
+        )
+
+
+def check_build(build: dict[str, str]) -> None:
+    """Raise a Problem unless the Dockerfile of ``build`` exists."""
+    path = os.path.join(build["path"], build["dockerfile"])
+    if not os.path.isfile(path):
+        raise Problem(f"There is no Dockerfile at {path}: set loop_dir to the LOOP checkout, or sync it.")
+
+
+def check_binds(binds: list[str]) -> None:
+    """Raise a Problem for the first bind source that does not exist.
+
+    Synology's engine refuses a missing source, the stock engine makes an empty directory of it: both are wrong.
+    """
+    for bind in binds:
+        source = bind.split(":")[0]
+        if not os.path.exists(source):
+            raise Problem(f"The volume's directory {source} does not exist: create it, or mend the inventory's path.")
+
+
+def listening_ports() -> set[int]:
+    """Return the TCP ports that something on this host listens on."""
+    ports: set[int] = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        if not os.path.exists(table):  # IPv6 may be off
+            continue
+        with open(table) as lines:
+            rows = [line.split() for line in lines][1:]
+        ports.update(int(row[1].rsplit(":", 1)[1], 16) for row in rows if row[3] == LISTEN)
+    return ports
+
+
+def check_ports(ports: list[str], container: str, running: list[dict[str, Any]]) -> None:
+    """Raise a Problem for the first published port that neither is free nor belongs to ``container``."""
+    holders = {
+        port["PublicPort"]: other["Names"][0].lstrip("/")
+        for other in running
+        for port in other["Ports"]
+        if "PublicPort" in port
+    }
+    listening = listening_ports()
+    for published in ports:
+        port = int(published.split(":")[-2])
+        holder = holders.get(port, "another program" if port in listening else container)
+        if holder != container:
+            raise Problem(
+                f"Port {port}, which {container} publishes, is taken by {holder}: stop that, or change the port."
+            )
+
+
+def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, bool]:
+    """Return the facts of RETURN, or raise a Problem."""
+    name, path = params["container"], params["socket"]
+    check_docker(params["docker"])
+    details = engine_get(path, f"/containers/{name}/json")
+    if details is None and params["required"] and not check_mode:
+        raise Problem(f"There is no container {name} on this NAS: deploy it with `loopdeploy rebuild-all`.")
+    if params["build"]:
+        check_build(params["build"])
+    check_binds(params["binds"])
+    if params["ports"]:
+        check_ports(params["ports"], name, engine_get(path, "/containers/json"))
+    network = params["network"] and engine_get(path, f"/networks/{params['network']}")
+    return {
+        "exists": details is not None,
+        "running": bool(details and details["State"]["Running"]),
+        "network": bool(network),
+        "requests": importlib.util.find_spec("requests") is not None,
+    }
