@@ -1,29 +1,51 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint clean constraints requests
+.PHONY: help demo test lint bench clean requests
 
 help:  ## Show the targets.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 	$(BIN)/loopdeploy lab demo
 
-# Debian's Python comes without venv: as root it is installed.
-$(VENV)/demo: pyproject.toml constraints.txt
-	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -y -q python3-venv; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
-	touch $@
-
-$(VENV)/test: $(VENV)/demo
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
-	touch $@
+test: lint  ## Run every check: linters, unit tests, and the deployments on the practice NAS.
+	$(BIN)/pytest
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 
 lint: $(VENV)/test  ## Run the linters, nothing skipped.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
-	$(BIN)/ansible-lint
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint
+
+bench: $(VENV)/test  ## Measure the command against the one-liners that it replaces.
+	command -v sshpass >/dev/null || apt-get install -y -q sshpass
+	$(BIN)/python bench/latency.py
+
+clean: $(VENV)/demo  ## Remove the practice NAS and the virtual environment.
+	$(BIN)/loopdeploy lab down
+	rm -rf $(VENV)
+
+# Debian's Python comes without venv; as root it is installed.
+$(VENV)/demo: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { apt-get update -q && apt-get install -y -q python3-venv; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) --editable .
+	touch $@
+
+$(VENV)/test: $(VENV)/demo
+	$(PIP) --editable '.[test]'
+	touch $@
+
+# The newest releases that run on Python 3.8, the oldest on a NAS, as one archive of pure Python.
+requests: $(VENV)/demo  ## Make anew the archive with Python's requests that a bare NAS gets.
+	rm -rf build/requests && mkdir -p build/requests
+	$(BIN)/pip download --quiet --dest build/wheels --only-binary :all: --python-version 3.8 --implementation py --abi none \
+	  --platform any --requirement roles/loop_service/files/requests.txt
+	for wheel in build/wheels/*.whl; do $(BIN)/python -m zipfile -e "$$wheel" build/requests; done
+	cd build/requests && $(CURDIR)/$(BIN)/python -m zipfile -c ../requests.zip *
+	mv build/requests.zip roles/loop_service/files/requests.zip

@@ -18,12 +18,12 @@ import sys
 import time
 from pathlib import Path
 
+from loopdeploy.lab import LAB_PASSWORD
 from loopdeploy.lab import LAB_USER
 from loopdeploy.lab import lab_directory
 
 DOCKER = "/var/packages/ContainerManager/target/usr/bin/docker"
 CHECKOUT = "/volume1/LOOP_CORE/vault/LOOP"
-PASSWORD = "practice-ssh-and-sudo"
 LOOPDEPLOY = [str(Path(sys.executable).with_name("loopdeploy")), "-i", "lab"]
 BOUNDS = {"status": 3.0, "rebuild": 4.0}
 
@@ -33,7 +33,7 @@ def one_liner(command: str) -> list[str]:
     state = lab_directory()
     port = json.loads((state / "ports.json").read_text())["ssh"]
     known_hosts = f"UserKnownHostsFile={state / 'known_hosts'}"
-    remote = f"echo {PASSWORD} | sudo -S {command}"
+    remote = f"echo {LAB_PASSWORD} | sudo -S {command}"
     login = ["-o", known_hosts, "-o", "ControlPath=none", "-p", str(port), f"{LAB_USER}@127.0.0.1"]
     return ["sshpass", "-e", "ssh", *login, remote]
 
@@ -41,7 +41,7 @@ def one_liner(command: str) -> list[str]:
 def seconds(command: list[str]) -> float:
     """Return how long ``command`` took; raises CalledProcessError when it fails."""
     started = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "SSHPASS": PASSWORD})
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "SSHPASS": LAB_PASSWORD})
     return time.perf_counter() - started
 
 

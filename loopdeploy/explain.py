@@ -9,7 +9,6 @@ from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.errors import UnhealthyError
 from loopdeploy.errors import UnreachableError
-from loopdeploy.target import Target
 
 # The task whose failure is the answer to a question, not a fault.
 HEALTH_TASK = "Require healthy services"
@@ -27,7 +26,7 @@ MEANINGS: list[tuple[str, type[LoopdeployError], str]] = [
         "sudo refused the password: correct vault_sudo_password in the vault.",
     ),
     (
-        r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED",
+        r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|Host Key checking is enabled",
         UnreachableError,
         "the host key is not the pinned one: compare its fingerprint on the NAS, then pin it in known_hosts.",
     ),
@@ -60,12 +59,27 @@ MEANINGS: list[tuple[str, type[LoopdeployError], str]] = [
         " Python on the NAS and set ansible_python_interpreter.",
     ),
     (
+        r"(/\S*): not found",
+        LoopdeployError,
+        "there is no Docker command at {0}: install Container Manager, or set loop_docker in the inventory.",
+    ),
+    (
+        r"Cannot connect to the Docker daemon at (\S+?)\.? Is",
+        LoopdeployError,
+        "the Docker engine does not answer at {0}: start Container Manager in DSM's Package Center.",
+    ),
+    (
+        r"no hosts to target|no hosts matched|Could not match supplied host pattern",
+        SetupError,
+        "no host to work on: the inventory needs one in its group loop, and --limit must name it.",
+    ),
+    (
         r"no vault secrets were found|Decryption failed|HMAC verification failed|no vault secret",
         SetupError,
         "the vault password does not open the vault: give the right one.",
     ),
     (
-        r"[Vv]ault (?:format|text|envelope|data)|unhexlify|Odd-length|Non-hexadecimal|Invalid vault",
+        r"[Vv]ault (?:format|vaulttext|envelope|data)|unhexlify|Odd-length|Non-hexadecimal|Invalid vault",
         SetupError,
         "the vault is damaged and cannot be decrypted: restore vault.yml from a backup.",
     ),
@@ -75,44 +89,57 @@ MEANINGS: list[tuple[str, type[LoopdeployError], str]] = [
 class Failures:
     """Collects the failures of one run, and words the one that ended it."""
 
-    def __init__(self, target: Target) -> None:
-        self.target = target
+    def __init__(self) -> None:
+        self.no_hosts = False
         self._last: dict[str, Any] = {}
         self._output: list[str] = []
 
     def __call__(self, event: dict[str, Any]) -> None:
         """Keep ``event`` when it is a failure; a later one supersedes it, because a rescued failure comes first."""
-        data = event.get("event_data", {})
-        if event["event"] in ("runner_on_failed", "runner_on_unreachable") and not data.get("ignore_errors"):
-            self._last = data
-        elif event["event"] in ("verbose", "error", "warning"):
+        kind = event["event"]
+        if kind in ("runner_on_failed", "runner_on_unreachable"):
+            self._last = event["event_data"]
+        elif kind == "playbook_on_no_hosts_matched":
+            self.no_hosts = True
+        elif kind in ("verbose", "error", "warning"):
             self._output.append(event.get("stdout", ""))
 
     def error(self, verb: str) -> LoopdeployError:
         """Return the error that ended ``verb``; without a failed task it is in Ansible's own output."""
-        where = f"{self._last['host']}: " if self._last else ""
-        text = _text(self._last.get("res", {})) if self._last else _plain("\n".join(self._output))
-        for pattern, kind, meaning in MEANINGS:
-            if match := re.search(pattern, text):
-                groups = [group for group in match.groups() if group]
-                return kind(where + meaning.format(*groups))
-        if self._last.get("task", "").endswith(HEALTH_TASK):
-            *table, sentence = self._last["res"]["msg"]
-            return UnhealthyError("\n".join([where + sentence, *table]))
-        step = self._last.get("task", verb).rpartition(" : ")[2]
-        return LoopdeployError(f"{where}{step}: {text}")
+        if not self._last:
+            return _meaning("", "no hosts matched" if self.no_hosts else _errors(self._output)) or LoopdeployError(
+                f"{verb}: {_errors(self._output)}"
+            )
+        where, text = f"{self._last['host']}: ", _text(self._last["res"])
+        if self._last["task"].endswith(HEALTH_TASK):
+            table, sentence = self._last["res"]["msg"]
+            return UnhealthyError(f"{where}{sentence}\n{table}")
+        if self._last["task_action"] == "ansible.builtin.fail":
+            return LoopdeployError(where + text)
+        step = self._last["task"].rpartition(" : ")[2]
+        return _meaning(where, text) or LoopdeployError(f"{where}{step}: {text}")
+
+
+def _meaning(where: str, text: str) -> LoopdeployError | None:
+    """Return the error that ``text`` means, None when it is not a known one."""
+    for pattern, kind, meaning in MEANINGS:
+        if match := re.search(pattern, text):
+            return kind(where + meaning.format(*filter(None, match.groups())))
+    return None
 
 
 def _text(result: dict[str, Any]) -> str:
     """Return what a task's result says, with the error output of a command behind it."""
-    parts = [result.get("msg"), result.get("module_stderr"), result.get("module_stdout"), result.get("stderr")]
+    if items := [item for item in result.get("results", []) if item.get("failed")]:
+        return _text(items[-1])
+    parts = [result.get(part) for part in ("msg", "module_stderr", "module_stdout", "stderr")]
     if result.get("rc"):
         parts.append(result.get("stdout"))
-    return " ".join(str(part).strip() for part in parts if part)
+    text = " ".join(str(part).strip() for part in parts if part)
+    return re.sub(r"^((Task|Module|Action) failed: )+", "", re.sub(r"\s+", " ", text))
 
 
-def _plain(output: str) -> str:
-    """Return Ansible's own error text without its colours and source excerpts."""
-    text = re.sub(r"\x1b\[[0-9;]*m", "", output)
-    errors = re.findall(r"\[?ERROR\]?!?:? *(.+)", text)
-    return " ".join(errors) or text.strip()
+def _errors(output: list[str]) -> str:
+    """Return Ansible's own error texts in ``output``, without colours and source excerpts."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output))
+    return " ".join(re.findall(r"\[?ERROR\]?!?:? *(.+)", text)) or text.strip()

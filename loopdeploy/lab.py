@@ -15,7 +15,9 @@ from loopdeploy.options import target_options
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
 
+# Public, as the practice NAS is on loopback alone.
 LAB_USER = "loopadmin"
+LAB_PASSWORD = "practice-ssh-and-sudo"
 
 
 @click.group()
@@ -63,12 +65,13 @@ def demo(target: Target) -> None:
 @lab.command(context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(command: tuple[str, ...]) -> None:
-    """Log in to the practice NAS, or run COMMAND there; the password is shown first."""
+    """Log in to the practice NAS, or run COMMAND there; says the password that ssh and sudo ask for."""
     state = lab_directory()
     if not (state / "ports.json").exists():
         raise SetupError("The practice NAS is not up: bring it up with `loopdeploy lab up`.")
     port = json.loads((state / "ports.json").read_text())["ssh"]
     known_hosts = f"UserKnownHostsFile={state / 'known_hosts'}"
+    click.echo(f"The password, for sudo too: {LAB_PASSWORD}", err=True)
     os.execvp("ssh", ["ssh", "-p", str(port), "-o", known_hosts, f"{LAB_USER}@127.0.0.1", *command])
 
 

@@ -34,7 +34,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
     Raises a LoopdeployError that says what failed. No secret reaches a command line, an environment or a file.
     """
     inventory, vault = target.inventory_path(), target.vault_password()
-    failures, progress, interruption = Failures(target), Progress(verbose=target.verbose > 0), Interruption()
+    failures, progress, interruption = Failures(), Progress(verbose=target.verbose > 0), Interruption()
 
     def handle(event: dict[str, Any]) -> bool:
         interruption.runs(event.get("pid"))
@@ -66,7 +66,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
         runner.run()
     if interruption.since is not None:
         raise InterruptedRunError(f"Interrupted: {name} did not finish; see `loopdeploy status` for what runs now.")
-    if runner.rc != 0:
+    if runner.rc != 0 or failures.no_hosts:
         raise failures.error(name)
     click.echo(progress.summary(name), err=True)
 

@@ -42,18 +42,18 @@ class Target:
         )
 
     def vault_password(self) -> VaultPassword:
-        """Return where Ansible gets the vault password from: the option's file, the lab's own, or a prompt.
+        """Return where Ansible gets the vault password from: the lab's own, the option's file, or a prompt.
 
         Raises SetupError when there is a vault and nothing to open it with.
         """
         inventory = self.inventory_path()
+        if inventory == LAB_INVENTORY:
+            return VaultPassword(file=LAB_VAULT_PASSWORD)
         if self.vault_password_file:
             file = Path(self.vault_password_file)
             if not file.is_file():
                 raise SetupError(f"There is no vault password file {file}: mend --vault-password-file.")
             return VaultPassword(file=file.resolve())
-        if inventory == LAB_INVENTORY:
-            return VaultPassword(file=LAB_VAULT_PASSWORD)
         if not has_vault(inventory):
             return VaultPassword()
         if not sys.stdin.isatty():

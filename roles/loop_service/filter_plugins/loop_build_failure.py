@@ -6,6 +6,8 @@ import ast
 import re
 
 LINES = 5
+# Docker's own lines between the output of the steps.
+NOISE = re.compile(r"Step |--->|Removing intermediate container|$")
 
 
 def loop_build_failure(message: str, image: str) -> str:
@@ -14,13 +16,16 @@ def loop_build_failure(message: str, image: str) -> str:
     ``message`` is docker_image's own: ``Error building IMAGE - code: C, message: M, logs: [...]``.
     """
     reason, _, logs = message.partition(", logs: ")
-    reason = re.sub(r"^Error building .*? message: ", "", reason).rstrip(".")
-    if "no space left on device" in message:
-        reason = f"the NAS's disk is full ({reason})"
+    reason = re.sub(r"^.*?(Error building .*? message: |Module failed: )", "", reason).rstrip(".")
     lines = [line.strip() for line in ast.literal_eval(logs)] if logs else []
+    if "no space left on device" in message.lower():
+        reason = f"the NAS's disk is full ({reason})"
+    elif "Can not read file in context" in message:
+        # The module says so, too, when it cannot write its copy of the file.
+        reason = f"the NAS's /tmp is full, or that file cannot be read ({reason})"
     steps = [line for line in lines if line.startswith("Step ")]
     where = f" at {steps[-1]!r}" if steps else ""
-    output = " | ".join(line for line in lines[-LINES:] if line not in steps)
+    output = " | ".join([line for line in lines if not NOISE.match(line)][-LINES:])
     tail = f" Its last output: {output}" if output else ""
     return f"Building {image} failed{where}: {reason}; what runs was not touched.{tail}"
 

@@ -1,0 +1,1 @@
+"""Tests that deploy on the practice NAS."""

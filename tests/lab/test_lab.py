@@ -1,0 +1,55 @@
+"""The practice NAS itself: safe to bring up twice, and like a NAS where it matters."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+
+from tests.lab.conftest import DOCKER
+from tests.lab.conftest import LAB
+from tests.lab.conftest import Nas
+from tests.lab.conftest import command
+from tests.lab.conftest import lab_ports
+
+
+def test_up_again_leaves_it_running(nas: Nas) -> None:
+    """The second `lab up` changes nothing: not the lab, not its ports, not what is deployed on it."""
+    before, ports = nas.lives(), lab_ports()
+    assert "nothing changed" in command("loopdeploy", "lab", "up").stderr
+    assert (nas.lives(), lab_ports()) == (before, ports)
+
+
+def test_it_is_like_a_nas(lab: Nas) -> None:
+    """Docker off the PATH and for root alone, no SFTP, no requests, a sudo that asks."""
+    assert lab.run("test", "-f", "/etc/synoinfo.conf") == ""
+    assert lab.run("stat", "-c", "%U:%G %a", "/run/docker.sock").strip() == "root:root 660"
+    assert "docker" not in lab.run("getent", "group")
+    assert lab.run("sh", "-c", "command -v docker || true") == ""
+    assert lab.run("python3.11", "-c", "import importlib.util as u; print(u.find_spec('requests'))").strip() == "None"
+    assert "Subsystem" not in lab.run("cat", "/etc/ssh/sshd_config")
+    refused = subprocess.run(
+        ["docker", "exec", "--user", "loopadmin", LAB, "sudo", "-n", DOCKER, "ps"], check=False, capture_output=True
+    )
+    assert refused.returncode == 1
+
+
+def test_a_reboot_brings_both_services_back(nas: Nas) -> None:
+    """Restarting the lab is what a power cut is to a NAS."""
+    subprocess.run(["docker", "restart", "--time", "1", LAB], check=True, capture_output=True)
+    assert command("loopdeploy", "lab", "up").returncode == 0
+    assert command("loopdeploy", "-i", "lab", "start").returncode == 0
+    assert nas.healthy()
+
+
+def test_reset_gives_an_empty_nas_and_avoids_a_taken_port(lab: Nas) -> None:
+    """Nothing of the old one is left; where another program took its port, it gets a free one."""
+    assert command("loopdeploy", "lab", "down").returncode == 0
+    with socket.create_server(("127.0.0.1", 2222)):
+        assert command("loopdeploy", "lab", "up").returncode == 0
+    assert lab_ports()["ssh"] != 2222
+    assert lab.docker("ps", "--all", "--quiet") == ""
+    assert command("loopdeploy", "-i", "lab", "rebuild-all").returncode == 0
+    assert lab.healthy()
+    assert command("loopdeploy", "lab", "reset").returncode == 0
+    assert lab_ports()["ssh"] == 2222
+    assert lab.docker("ps", "--all", "--quiet") == ""

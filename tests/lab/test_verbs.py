@@ -1,0 +1,167 @@
+"""What each verb does to the containers, asked of the NAS's engine and not of the output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import CHECKOUT
+from tests.lab.conftest import SERVICES
+from tests.lab.conftest import Nas
+from tests.lab.conftest import deploy
+from tests.lab.conftest import loopdeploy
+
+HEALTH = 'return {"status": "ok", "service": "loop-api"}'
+
+
+@pytest.fixture
+def changed_code(nas: Nas) -> Iterator[Nas]:
+    """Return the NAS with new code of loop-api in its checkout."""
+    nas.run(
+        "sed",
+        "-i",
+        f's/{HEALTH}/return {{"status": "ok", "service": "loop-api", "version": "2"}}/',
+        f"{CHECKOUT}/api/main.py",
+    )
+    yield nas
+    nas.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
+
+
+def test_an_empty_nas_gets_both_services(empty_nas: Nas) -> None:
+    """From nothing, requests for the NAS's Python included, one command deploys everything."""
+    result = deploy("rebuild-all")
+    assert empty_nas.healthy()
+    assert "Traceback" not in result.stderr
+    assert "failed" not in result.stderr
+
+
+def test_rebuild_with_nothing_changed_touches_nothing(nas: Nas) -> None:
+    """Same code, same declaration: same containers, not even restarted."""
+    before = nas.lives()
+    assert "nothing changed" in deploy("rebuild").stderr
+    assert "nothing changed" in deploy("rebuild-all").stderr
+    assert nas.lives() == before
+
+
+def test_rebuild_brings_new_code_and_leaves_loop_auth_alone(changed_code: Nas) -> None:
+    """Signed-in users stay signed in: loop-auth keeps its container, start time and keys."""
+    auth, api = changed_code.lives()
+    keys = changed_code.get(8084, "/.well-known/jwks.json")
+    deploy("rebuild")
+    assert changed_code.life("loop-auth") == auth
+    assert changed_code.life("loop-api")[0] != api[0]
+    assert changed_code.get(8082, "/health")["version"] == "2"
+    assert changed_code.get(8084, "/.well-known/jwks.json") == keys
+
+
+def test_rebuild_all_keeps_the_signing_keys(nas: Nas, inventory: Callable[..., Path]) -> None:
+    """Both containers are replaced when their declarations change; the keys survive."""
+    before, keys = nas.lives(), nas.get(8084, "/.well-known/jwks.json")
+    deploy(
+        "--vault-password-file=inventory/lab/vault-password.txt",
+        "rebuild-all",
+        inventory=inventory(loop_public_url="https://loop.example"),
+    )
+    assert [life[0] for life in nas.lives()] != [life[0] for life in before]
+    for service in SERVICES:
+        assert "OAUTH_ISSUER=https://loop.example" in nas.inspect(service)["Config"]["Env"]
+    assert nas.get(8084, "/.well-known/jwks.json") == keys
+
+
+def test_rebuild_of_a_named_service_leaves_the_other_alone(nas: Nas) -> None:
+    """The argument narrows the verb."""
+    api = nas.life("loop-api")
+    nas.docker("rm", "--force", "loop-auth")
+    deploy("rebuild", "loop-auth")
+    assert nas.life("loop-api") == api
+    assert nas.healthy()
+
+
+def test_a_container_that_was_stopped_or_removed_by_hand_is_deployed_again(nas: Nas) -> None:
+    """An unchanged image is no reason to leave a service down."""
+    nas.docker("stop", "loop-api")
+    deploy("rebuild")
+    assert nas.healthy()
+    nas.docker("rm", "--force", "loop-api")
+    deploy("rebuild")
+    assert nas.healthy()
+
+
+def test_restart_restarts_loop_api_alone(nas: Nas) -> None:
+    """The same container, a new start time; loop-auth untouched."""
+    auth, api = nas.lives()
+    deploy("restart")
+    assert nas.life("loop-auth") == auth
+    assert nas.life("loop-api")[0] == api[0]
+    assert nas.life("loop-api")[1] != api[1]
+    assert nas.healthy()
+
+
+def test_stop_and_start(nas: Nas) -> None:
+    """Stop takes loop-api, or both; start brings back what is down and leaves alone what runs."""
+    auth, api = nas.lives()
+    deploy("stop")
+    assert nas.life("loop-auth") == auth
+    assert not nas.inspect("loop-api")["State"]["Running"]
+    deploy("start")
+    assert nas.life("loop-auth") == auth
+    deploy("stop", "--all")
+    assert not any(nas.inspect(service)["State"]["Running"] for service in SERVICES)
+    assert "nothing changed" in deploy("stop", "--all").stderr
+    deploy("start")
+    assert [life[0] for life in nas.lives()] == [auth[0], api[0]]
+    assert nas.healthy()
+
+
+def test_status_answers_a_pipeline(nas: Nas) -> None:
+    """0 when both are healthy, 4 when one is not; Docker's own table either way."""
+    result = deploy("status")
+    assert [line.split()[0] for line in result.stdout.splitlines()] == ["NAMES", "loop-api", "loop-auth"]
+    nas.docker("stop", "loop-api")
+    result = loopdeploy("status")
+    assert result.returncode == 4
+    assert result.stderr.splitlines()[-4].startswith("Error: lab: Not healthy: loop-api;")
+    assert "Exited" in result.stderr
+
+
+def test_status_of_an_empty_nas_is_unhealthy(empty_nas: Nas) -> None:
+    """What was never deployed does not run."""
+    result = loopdeploy("status")
+    assert result.returncode == 4
+    assert "loop-auth, loop-api" in result.stderr
+
+
+def test_logs_are_narrowed_by_service_lines_time_and_pattern(nas: Nas) -> None:
+    """The last lines, of the named service, of the last minutes, that match."""
+    for word in ("needle", "hay"):
+        nas.docker("exec", "loop-api", "sh", "-c", f"echo {word} > /proc/1/fd/1")
+    assert deploy("logs").stdout.count("loop-auth:\n") == 1
+    lines = deploy("logs", "loop-api", "-n", "3").stdout.splitlines()
+    assert lines[0] == "loop-api:"
+    assert len(lines) == 4
+    lines = deploy("logs", "loop-api", "--since", "1m", "--grep", "needle").stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[1].endswith("needle")
+
+
+def test_a_container_that_does_not_become_healthy_says_why(nas: Nas, inventory: Callable[..., Path]) -> None:
+    """The failure is hidden for its secrets, yet its reason and the container's last words are told."""
+    nas.run("sed", "-i", "$ a raise SystemExit('broken on purpose')", f"{CHECKOUT}/api/main.py")
+    try:
+        result = loopdeploy(
+            "--vault-password-file=inventory/lab/vault-password.txt",
+            "rebuild",
+            inventory=inventory(loop_service_healthy_timeout=8),
+        )
+    finally:
+        nas.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
+    assert result.returncode == 1
+    assert "loop-api is not healthy" in result.stderr
+    assert "broken on purpose" in result.stderr
+    assert "practice-openai-key" not in result.stderr
+    assert "Traceback" not in result.stderr
+    deploy("rebuild")
+    assert nas.healthy()

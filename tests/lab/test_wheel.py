@@ -1,0 +1,41 @@
+"""What pip installs works without a clone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from tests.lab.conftest import BIN
+from tests.lab.conftest import ROOT
+from tests.lab.conftest import Nas
+
+
+def test_a_wheel_deploys_from_an_empty_directory(lab: Nas, tmp_path: Path) -> None:
+    """An empty virtual environment elsewhere, an empty directory: lab up and rebuild-all."""
+    subprocess.run(
+        [BIN / "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True, timeout=300
+    )
+    (wheel,) = tmp_path.glob("loopdeploy-*.whl")
+    venv.create(tmp_path / "venv", with_pip=True)
+    bin_ = tmp_path / "venv" / "bin"
+    pip: list[str | Path] = [bin_ / "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel]
+    subprocess.run(pip, check=True, timeout=600)
+    (empty := tmp_path / "empty").mkdir()
+
+    for argv in (["lab", "up"], ["-i", "lab", "rebuild-all"], ["-i", "lab", "status"]):
+        result = subprocess.run(
+            [bin_ / "loopdeploy", *argv], cwd=empty, check=False, capture_output=True, text=True, timeout=600
+        )
+        assert result.returncode == 0, result.stderr
+    assert lab.healthy()
+    assert not list(empty.iterdir())
+
+
+def test_the_module_runs_the_command() -> None:
+    """``python -m loopdeploy`` is the command."""
+    result = subprocess.run(
+        [sys.executable, "-m", "loopdeploy", "--version"], check=True, capture_output=True, text=True
+    )
+    assert result.stdout.startswith("python -m loopdeploy, version ")
