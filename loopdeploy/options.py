@@ -20,7 +20,9 @@ pass_target = click.make_pass_decorator(Target, ensure=True)
 
 def _remember(context: click.Context, parameter: click.Parameter, value: object) -> None:
     name = str(parameter.name)
-    if context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+    # The environment counts once, at the top: else it would win over an option before the verb.
+    given = {ParameterSource.COMMANDLINE, None if context.parent else ParameterSource.ENVIRONMENT}
+    if context.get_parameter_source(name) in given:
         setattr(context.ensure_object(Target), name, value)
 
 

@@ -65,7 +65,8 @@ def is_change(event: Event) -> bool:
     """Return whether ``event`` tells of a change; of a `no_log` task nothing but Ansible's own line does."""
     if event["event"] != "runner_on_ok":
         return False
-    return bool(event["event_data"]["res"].get("changed")) or "changed: [" in event.get("stdout", "")
+    result = event["event_data"]["res"]
+    return bool(result.get("changed")) or ("censored" in result and "changed: [" in event.get("stdout", ""))
 
 
 def step_name(data: Event) -> str:

@@ -13,6 +13,8 @@ from loopdeploy.content import LAB_VAULT_PASSWORD
 from loopdeploy.errors import SetupError
 
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
+# Of the files in group_vars and host_vars that Ansible reads.
+VARIABLE_SUFFIXES = {"", ".json", ".yaml", ".yml"}
 
 
 @dataclass
@@ -73,11 +75,10 @@ class VaultPassword:
 
 
 def has_vault(inventory: Path) -> bool:
-    """Return whether a file of ``inventory`` is encrypted with Ansible Vault."""
+    """Return whether a file of variables beside ``inventory`` holds something encrypted with Ansible Vault."""
     root = inventory if inventory.is_dir() else inventory.parent
-    return any(_is_vault(file) for kind in ("group_vars", "host_vars") for file in root.glob(f"{kind}/**/*.y*ml"))
+    return any(_is_vault(file) for kind in ("group_vars", "host_vars") for file in root.glob(f"{kind}/**/*"))
 
 
 def _is_vault(file: Path) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(len(VAULT_HEADER)) == VAULT_HEADER
+    return file.suffix in VARIABLE_SUFFIXES and file.is_file() and VAULT_HEADER in file.read_bytes()

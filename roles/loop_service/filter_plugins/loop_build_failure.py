@@ -15,9 +15,9 @@ def loop_build_failure(message: str, image: str) -> str:
 
     ``message`` is docker_image's own: ``Error building IMAGE - code: C, message: M, logs: [...]``.
     """
-    reason, _, logs = message.partition(", logs: ")
+    reason, _, logs = message.partition(", logs: [")
     reason = re.sub(r"^.*?(Error building .*? message: |Module failed: )", "", reason).rstrip(".")
-    lines = [line.strip() for line in ast.literal_eval(logs)] if logs else []
+    lines = [line.strip() for line in _listed(f"[{logs}")] if logs else []
     if "no space left on device" in message.lower():
         reason = f"the NAS's disk is full ({reason})"
     elif "Can not read file in context" in message:
@@ -28,6 +28,13 @@ def loop_build_failure(message: str, image: str) -> str:
     output = " | ".join([line for line in lines if not NOISE.match(line)][-LINES:])
     tail = f" Its last output: {output}" if output else ""
     return f"Building {image} failed{where}: {reason}; what runs was not touched.{tail}"
+
+
+def _listed(text: str) -> list[str]:
+    try:
+        return list(ast.literal_eval(text))
+    except (SyntaxError, ValueError):  # another module's text
+        return [text]
 
 
 class FilterModule:

@@ -43,4 +43,7 @@ def engine_get(path: str, url: str) -> Any:
         return None
     if response.status != 200:
         raise Problem(f"The engine answers {url} with {response.status}: {body.decode(errors='replace').strip()}")
-    return json.loads(body)
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise Problem(f"What answers at {path} is not the Docker engine: correct the path of its socket.") from error

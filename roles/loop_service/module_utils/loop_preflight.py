@@ -50,13 +50,16 @@ def listening_ports() -> set[int]:
     return ports
 
 
+def own_name(container: dict[str, Any]) -> str:
+    """Return the name of ``container`` itself; `docker run --link` gives it a second one, `/parent/alias`."""
+    names: list[str] = container["Names"]
+    return min(names, key=lambda name: name.count("/")).lstrip("/")
+
+
 def check_ports(ports: list[str], container: str, running: list[dict[str, Any]]) -> None:
     """Raise a Problem for the first published port that neither is free nor belongs to ``container``."""
     holders = {
-        port["PublicPort"]: other["Names"][0].lstrip("/")
-        for other in running
-        for port in other["Ports"]
-        if "PublicPort" in port
+        port["PublicPort"]: own_name(other) for other in running for port in other["Ports"] if "PublicPort" in port
     }
     listening = listening_ports()
     for published in ports:

@@ -1,0 +1,123 @@
+"""What Ansible, ssh and sudo say, and what it means to the operator. In each list the first match counts."""
+
+from __future__ import annotations
+
+from loopdeploy.errors import LoopdeployError
+from loopdeploy.errors import SetupError
+from loopdeploy.errors import UnreachableError
+
+HOST_KEY = "the host key is not the pinned one: compare its fingerprint on the NAS, then pin it in known_hosts."
+
+Meanings = list[tuple[str, type[LoopdeployError], str]]
+
+# Of a NAS that could not be logged in to; a task's own "Connection refused" means something else.
+LOGIN_MEANINGS: Meanings = [
+    (
+        r"Failed to create temporary directory|No space left on device",
+        LoopdeployError,
+        "the NAS cannot write to its temporary directory: free space on its disk, or correct ansible_remote_tmp.",
+    ),
+    (
+        r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED",
+        UnreachableError,
+        HOST_KEY,
+    ),
+    (
+        r"Permission denied|Invalid/incorrect|Too many authentication failures",
+        UnreachableError,
+        "the login was refused: correct ansible_user and vault_ssh_password; it was tried once, because DSM blocks"
+        " an address after a few failures.",
+    ),
+    (
+        r"Could not resolve hostname (\S+?):",
+        UnreachableError,
+        "the host name {0} is unknown: correct ansible_host in the inventory.",
+    ),
+    (
+        r"Connection refused|No route to host|is unreachable|[Tt]imed out|Connection reset|closed by|Broken pipe",
+        UnreachableError,
+        "the NAS does not answer: check ansible_host and ansible_port, that it is on, and that SSH is enabled in DSM's"
+        " Control Panel, Terminal & SNMP.",
+    ),
+]
+
+MEANINGS: Meanings = [
+    (
+        r"Unable to access the file '\S*lab/ports\.json'",
+        SetupError,
+        "the practice NAS is not up: bring it up with `loopdeploy lab up`.",
+    ),
+    (
+        r"Incorrect sudo password|Missing sudo password|no password was provided|incorrect password attempt",
+        UnreachableError,
+        "sudo refused the password: correct vault_sudo_password in the vault.",
+    ),
+    (
+        # With a password in the inventory, Ansible says this of any host key that is not the pinned one.
+        r"not possible because Host Key checking is enabled",
+        UnreachableError,
+        HOST_KEY,
+    ),
+    (
+        r"interpreter '?(\S+?)'? was not found|(\S*python\S*): (?:command )?not found",
+        LoopdeployError,
+        "there is no Python at {0}: install Python from DSM's Package Center, or set ansible_python_interpreter.",
+    ),
+    (
+        r"(/\S*): not found",
+        LoopdeployError,
+        "there is no Docker command at {0}: install Container Manager, or set loop_docker in the inventory.",
+    ),
+    (
+        r"Cannot connect to the Docker daemon at (\S+?)\.? Is",
+        LoopdeployError,
+        "the Docker engine does not answer at {0}: start Container Manager in DSM's Package Center.",
+    ),
+    (
+        r"Ansible requires Python ([\d.]+) or newer on the target",
+        LoopdeployError,
+        "the NAS's Python is older than {0}, which this Ansible needs: install ansible 12 beside loopdeploy, or a newer"
+        " Python on the NAS and set ansible_python_interpreter.",
+    ),
+    (
+        r"deserialization failed.*SyntaxError",
+        LoopdeployError,
+        "the NAS's Python is older than 3.8: install a newer one from DSM's Package Center and set"
+        " ansible_python_interpreter.",
+    ),
+    (
+        r"'(vault_\w+)' is undefined",
+        SetupError,
+        "{0} is not set: write it into the inventory's vault.yml.",
+    ),
+    (
+        r"Completely failed to parse inventory source (\S+)",
+        SetupError,
+        "the inventory {0} cannot be read: mend its YAML.",
+    ),
+    (
+        r"Could not match supplied host pattern, ignoring: (\S+)",
+        SetupError,
+        "the inventory has no host or group {0}: correct --limit, or put the NAS into the group loop.",
+    ),
+    (
+        r"no hosts to target|no hosts matched",
+        SetupError,
+        "there is no host to work on: put the NAS into the inventory's group loop, and let --limit name it.",
+    ),
+    (
+        r"Invalid vault password was provided|Vault password script \S+ returned",
+        SetupError,
+        "the vault password file gives no password: mend it, or --vault-password-file.",
+    ),
+    (
+        r"no vault secrets|Decryption failed|HMAC verification failed",
+        SetupError,
+        "the vault password does not open the vault: give the right one.",
+    ),
+    (
+        r"[Vv]ault (?:vaulttext|format|text|envelope|data)|unhexlify|Odd-length|Non-hexadecimal",
+        SetupError,
+        "the vault is damaged and cannot be decrypted: restore vault.yml from a backup.",
+    ),
+]
