@@ -1,0 +1,274 @@
+"""Running a playbook with the real ansible-runner, on this machine alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_runner.interface import init_runner
+
+from loopdeploy.errors import InterruptedRunError
+from loopdeploy.errors import LoopdeployError
+from loopdeploy.errors import SetupError
+from loopdeploy.interruption import GRACE
+from loopdeploy.runner import run_playbook
+from loopdeploy.target import Target
+from loopdeploy.target import VaultPassword
+
+HOST = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+SECRET = "correct horse battery staple"
+CONFIG = Path(__file__).resolve().parents[2] / "ansible.cfg"
+
+
+@pytest.fixture(autouse=True)
+def mark(monkeypatch: pytest.MonkeyPatch) -> str:
+    """Mark every process that the test starts."""
+    value = f"LOOPDEPLOY_TEST={uuid.uuid4()}"
+    monkeypatch.setenv(*value.split("="))
+    return value
+
+
+@pytest.fixture(autouse=True)
+def content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Make a tree of playbooks and an inventory with this machine as its host."""
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "ansible.cfg").write_text(CONFIG.read_text())
+    (tmp_path / "hosts.yml").write_text(json.dumps({"loop": {"hosts": {"nas": HOST}}}))
+    monkeypatch.setattr("loopdeploy.runner.CONTENT", tmp_path)
+    monkeypatch.setenv("ANSIBLE_HOME", str(tmp_path / "ansible"))
+    monkeypatch.delenv("ANSIBLE_VAULT_PASSWORD_FILE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def directories(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Note each directory that ansible-runner is given."""
+    noted: list[Path] = []
+
+    def note(**arguments: Any) -> Any:
+        noted.append(Path(arguments["private_data_dir"]))
+        return init_runner(**arguments)
+
+    monkeypatch.setattr("loopdeploy.runner.init_runner", note)
+    return noted
+
+
+def run(content: Path, *tasks: dict[str, Any], target: Target | None = None, **variables: object) -> None:
+    """Run ``tasks`` as a playbook."""
+    play = {"hosts": "loop", "gather_facts": False, "tasks": tasks}
+    (content / "playbooks" / "x.yml").write_text(json.dumps([play]))
+    target = target or Target()
+    target.inventory = str(content / "hosts.yml")
+    run_playbook("x", target, **variables)
+
+
+def say(message: str) -> dict[str, Any]:
+    """Return a task that says ``message``."""
+    return {"name": "Say it", "ansible.builtin.debug": {"msg": message}}
+
+
+def shell(command: str) -> dict[str, Any]:
+    """Return a task that runs ``command``."""
+    return {"name": "Run it", "ansible.builtin.command": {"argv": ["sh", "-c", command]}}
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 20) -> bool:
+    """Return whether ``condition`` came true in time."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return bool(condition())
+
+
+def read(file: Path) -> bytes:
+    """Return what is in ``file``, nothing when its process has gone."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
+
+
+def processes(mark: str) -> list[Path]:
+    """Return the directory in /proc of each process that the test started."""
+    return [path for path in Path("/proc").glob("[0-9]*") if mark.encode() in read(path / "environ")]
+
+
+def handlers() -> list[Any]:
+    """Return what happens on SIGINT and SIGTERM."""
+    return [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
+
+
+def test_success_says_what_the_playbook_says_and_what_changed(
+    content: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Messages go to standard output, steps and the summary to standard error."""
+    run(content, shell("true"), say("hello"))
+    captured = capsys.readouterr()
+    assert captured.out == "hello\n"
+    assert "changed" in captured.err.splitlines()[0]
+    assert captured.err.splitlines()[1].startswith("x: 1 change, ")
+
+
+def test_failure_names_host_step_and_reason(content: Path) -> None:
+    """The error of a failed command holds what it printed."""
+    with pytest.raises(LoopdeployError, match="^nas: Run it: non-zero return code no such luck$") as error:
+        run(content, shell("echo no such luck >&2; exit 3"))
+    assert error.value.exit_code == 1
+
+
+def test_variables_reach_the_play_unless_they_are_none(content: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What the operator leaves open keeps the playbook's default."""
+    run(content, say("{{ given | join(' ') }} {{ open | default('default') }}"), given=["a", "b c"], open=None)
+    assert capsys.readouterr().out == "a b c default\n"
+
+
+def test_check_changes_nothing(content: Path) -> None:
+    """--check reaches Ansible."""
+    run(content, {"ansible.builtin.file": {"path": str(content / "new"), "state": "touch"}}, target=Target(check=True))
+    assert not (content / "new").exists()
+
+
+def test_verbose_shows_ansible_s_own_output(content: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """-v gives what ansible-playbook would."""
+    run(content, say("hello"), target=Target(verbose=1))
+    assert "TASK [Say it]" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("hosts", "limit", "message"),
+    [
+        ("other: {hosts: {nas: }}", None, "no host or group loop"),
+        ("loop: {hosts: {nas: }}", "typo", "no host or group typo"),
+        ("loop: [", None, "hosts.yml cannot be read"),
+    ],
+)
+def test_inventory_without_the_nas_is_an_error(content: Path, hosts: str, limit: str | None, message: str) -> None:
+    """A mistyped inventory does not do nothing and call it success."""
+    (content / "hosts.yml").write_text(hosts)
+    with pytest.raises(SetupError, match=message):
+        run(content, say("never"), target=Target(limit=limit))
+
+
+def test_run_leaves_nothing_behind(
+    content: Path, directories: list[Path], mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a file in memory or in the temporary directory, nor a process, nor a signal handler."""
+    (content / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(content / "tmp"))
+    before = handlers()
+    run(content, shell("true"))
+    with pytest.raises(LoopdeployError):
+        run(content, shell("false"))
+    assert [directory.exists() for directory in directories] == [False, False]
+    assert list((content / "tmp").iterdir()) == []
+    assert processes(mark) == []
+    assert handlers() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_run_ends_soon_and_leaves_nothing(
+    content: Path, directories: list[Path], mark: str, number: signal.Signals
+) -> None:
+    """Ctrl-C and a supervisor's SIGTERM end Ansible with all that it started."""
+    before, started = handlers(), content / "started"
+
+    def interrupt() -> None:
+        wait_for(started.exists)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    begun = time.monotonic()
+    with pytest.raises(InterruptedRunError, match="x did not finish; see `loopdeploy status`") as error:
+        run(content, shell(f"touch {started}; exec sleep 60"))
+    thread.join()
+    assert error.value.exit_code == 130
+    assert time.monotonic() - begun < GRACE
+    assert wait_for(lambda: not processes(mark), seconds=2)
+    assert not directories[0].exists()
+    assert handlers() == before
+
+
+def test_interruption_before_the_first_event_ends_the_run(content: Path, mark: str) -> None:
+    """A Ctrl-C while Ansible is still loading is not lost."""
+
+    def interrupt() -> None:
+        wait_for(lambda: processes(mark))
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(InterruptedRunError):
+        run(content, shell("exec sleep 60"))
+    thread.join()
+    assert wait_for(lambda: not processes(mark), seconds=2)
+
+
+def encrypt(content: Path) -> None:
+    """Write a vault that SECRET opens."""
+    (content / "password").write_text(SECRET)
+    file = content / "group_vars" / "loop" / "vault.yml"
+    file.parent.mkdir(parents=True)
+    file.write_text("vault_word: opened\n")
+    vault = [str(Path(sys.executable).with_name("ansible-vault")), "encrypt", str(file)]
+    subprocess.run([*vault, "--vault-password-file", str(content / "password")], check=True, capture_output=True)
+
+
+def test_vault_password_file_opens_the_vault(content: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A pipeline needs no terminal."""
+    encrypt(content)
+    run(content, say("{{ vault_word }}"), target=Target(vault_password_file=str(content / "password")))
+    assert capsys.readouterr().out == "opened\n"
+
+
+def test_typed_vault_password_opens_the_vault_and_stays_unseen(
+    content: Path,
+    directories: list[Path],
+    mark: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """While the play runs, no file, command line or environment holds the password, and no event is kept."""
+    encrypt(content)
+    monkeypatch.setattr(Target, "vault_password", lambda target: VaultPassword(secret=SECRET))
+    started, go = content / "started", content / "go"
+    seen: list[bytes] = []
+    kept: list[Path] = []
+
+    def look() -> None:
+        if wait_for(started.exists):
+            running = processes(mark)
+            files = [file for file in directories[0].rglob("*") if file.is_file()]
+            seen.extend([read(path / name) for path in running for name in ("cmdline", "environ")])
+            seen.extend([read(file) for file in files])
+            kept.extend([file for file in files if file.suffix == ".json" and "partial" not in file.name])
+        go.touch()
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    run(content, shell(f"touch {started}; until [ -e {go} ]; do sleep 0.05; done"), say("{{ vault_word }}"))
+    thread.join()
+    captured = capsys.readouterr()
+    assert captured.out == "opened\n"
+    assert any(b"--ask-vault-pass" in text for text in seen)
+    assert not any(SECRET.encode() in text for text in seen)
+    assert SECRET not in captured.err
+    assert kept == []
+
+
+def test_wrong_typed_vault_password_is_told_once(content: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A mistyped password ends the run, it does not hang."""
+    encrypt(content)
+    monkeypatch.setattr(Target, "vault_password", lambda target: VaultPassword(secret="wrong"))
+    with pytest.raises(SetupError, match="the vault password does not open the vault"):
+        run(content, say("{{ vault_word }}"))

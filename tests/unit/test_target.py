@@ -1,0 +1,140 @@
+"""Which inventory a verb works on, and where its vault password comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from loopdeploy.content import LAB_INVENTORY
+from loopdeploy.content import LAB_VAULT_PASSWORD
+from loopdeploy.errors import SetupError
+from loopdeploy.target import Target
+from loopdeploy.target import VaultPassword
+
+VAULT = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in an empty directory, without a terminal."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def inventory(path: Path, name: str = "group_vars/loop/vault.yml", text: str = "") -> Path:
+    """Make an inventory with one file of variables."""
+    (path / name).parent.mkdir(parents=True)
+    (path / "hosts.yml").write_text("loop:\n")
+    (path / name).write_text(text)
+    return path
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, answer: str) -> None:
+    """Let an operator sit at a terminal and type ``answer``."""
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("click.prompt", lambda text, hide_input, err: answer if hide_input and err else "")
+
+
+def test_name_is_looked_up_in_the_directory_s_inventories(here: Path) -> None:
+    """inventory/NAME comes before a path of that name."""
+    (here / "mine").mkdir()
+    (here / "inventory" / "mine").mkdir(parents=True)
+    assert Target("mine").inventory_path() == here / "inventory" / "mine"
+
+
+def test_default_is_production(here: Path) -> None:
+    """A verb without options works on the real NAS."""
+    (here / "inventory" / "production").mkdir(parents=True)
+    assert Target().inventory_path() == here / "inventory" / "production"
+
+
+@pytest.mark.parametrize("name", ["elsewhere", "elsewhere/hosts.yml"])
+def test_path_of_a_directory_or_a_file_is_taken(here: Path, name: str) -> None:
+    """An inventory may lie anywhere."""
+    inventory(here / "elsewhere")
+    assert Target(name).inventory_path() == here / name
+    assert Target(str(here / name)).inventory_path() == here / name
+
+
+def test_lab_comes_with_loopdeploy() -> None:
+    """The practice NAS needs no inventory here."""
+    assert Target("lab").inventory_path() == LAB_INVENTORY
+
+
+def test_own_lab_comes_first(here: Path) -> None:
+    """An inventory named lab here is the operator's choice."""
+    (here / "inventory" / "lab").mkdir(parents=True)
+    assert Target("lab").inventory_path() == here / "inventory" / "lab"
+
+
+def test_missing_inventory_says_what_to_do() -> None:
+    """Nothing was contacted, so the exit code is 2."""
+    with pytest.raises(SetupError, match="no inventory 'nope'.*name yours with -i, or try .* -i lab") as error:
+        Target("nope").inventory_path()
+    assert error.value.exit_code == 2
+
+
+def test_vault_password_file_is_given_by_its_full_path(here: Path) -> None:
+    """Ansible starts elsewhere, so a relative name is resolved."""
+    inventory(here / "mine", text=VAULT)
+    (here / "password").write_text("secret")
+    assert Target("mine", vault_password_file="password").vault_password() == VaultPassword(file=here / "password")
+
+
+def test_missing_vault_password_file_says_what_to_do(here: Path) -> None:
+    """A mistyped file ends before anything is contacted."""
+    inventory(here / "mine", text=VAULT)
+    with pytest.raises(SetupError, match="no vault password file nope: mend --vault-password-file"):
+        Target("mine", vault_password_file="nope").vault_password()
+
+
+def test_lab_opens_its_own_vault() -> None:
+    """The practice NAS asks for nothing."""
+    assert Target("lab").vault_password() == VaultPassword(file=LAB_VAULT_PASSWORD)
+
+
+def test_option_wins_over_the_lab_s_own_file(here: Path) -> None:
+    """What is typed counts in the lab too."""
+    (here / "password").write_text("secret")
+    assert Target("lab", vault_password_file="password").vault_password() == VaultPassword(file=here / "password")
+
+
+@pytest.mark.parametrize("name", ["group_vars/loop/vault.yml", "group_vars/loop/vault.yml.example"])
+def test_nothing_is_asked_when_nothing_is_encrypted(here: Path, name: str) -> None:
+    """A pipeline without a vault runs."""
+    inventory(here / "mine", name, text="a: b\n" if name.endswith("yml") else VAULT)
+    assert Target("mine").vault_password() == VaultPassword()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("group_vars/loop/vault.yml", VAULT),
+        ("group_vars/loop.yaml", VAULT),
+        ("group_vars/loop", VAULT),
+        ("host_vars/nas/vault", VAULT),
+        ("group_vars/all/main.yml", "a: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  6162\n"),
+    ],
+)
+def test_vault_without_terminal_says_what_to_do(here: Path, name: str, text: str) -> None:
+    """A pipeline gets an error instead of a prompt, wherever the vault is."""
+    inventory(here / "mine", name, text)
+    with pytest.raises(SetupError, match="no terminal to ask on: give --vault-password-file, or set") as error:
+        Target("mine").vault_password()
+    assert error.value.exit_code == 2
+
+
+def test_vault_is_found_beside_a_hosts_file(here: Path) -> None:
+    """An inventory named by its file has the same vault."""
+    inventory(here / "mine", text=VAULT)
+    with pytest.raises(SetupError, match="no terminal"):
+        Target("mine/hosts.yml").vault_password()
+
+
+def test_terminal_is_asked_unseen(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The password is not echoed, and the prompt stays out of the output."""
+    inventory(here / "mine", text=VAULT)
+    on_terminal(monkeypatch, "secret")
+    assert Target("mine").vault_password() == VaultPassword(secret="secret")
