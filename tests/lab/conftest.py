@@ -73,9 +73,9 @@ class Nas:
         """Return whether both services answer."""
         return all(self.get(port, "/health")["status"] == "ok" for port in (8084, 8082))
 
-    def snapshot(self) -> dict[str, str]:
+    def snapshot(self) -> dict[str, list[str]]:
         """Return everything on the NAS that a run could change."""
-        return {
+        seen = {
             "containers": self.docker(
                 "ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.Image}} {{.Ports}}"
             ),
@@ -85,6 +85,8 @@ class Nas:
             "state": self.run("sh", "-c", f"ls -lR {STATE} 2>&1 | grep -v __pycache__"),
             "checkout": self.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "status", "--short"),
         }
+        # Docker lists what is of one second in any order.
+        return {what: sorted(lines.splitlines()) for what, lines in seen.items()}
 
 
 def command(*argv: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None) -> Result:
