@@ -14,3 +14,7 @@ def main() -> None:
     # Else the interpreter collects all of it on its way out.
     atexit.register(gc.freeze)
     ansible_playbook()
+
+
+if __name__ == "__main__":
+    main()

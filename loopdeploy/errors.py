@@ -12,7 +12,7 @@ class LoopdeployError(click.ClickException):
 
 
 class SetupError(LoopdeployError):
-    """The call or its configuration is wrong, so nothing was contacted."""
+    """The call or its configuration is wrong, so nothing was changed."""
 
     exit_code = 2
 

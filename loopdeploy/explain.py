@@ -43,7 +43,7 @@ class Failures:
             return _meaning(MEANINGS, "", text) or LoopdeployError(f"{verb}: {text}")
         where, result = f"{self._last['host']}: ", self._last["res"]
         text, step = _text(result), self._last["task"].rpartition(" : ")[2]
-        if step == HEALTH_TASK:
+        if step == HEALTH_TASK and isinstance(result.get("msg"), list):
             *table, sentence = result["msg"]
             return UnhealthyError("\n".join([where + sentence, *table]))
         if self._last["task_action"] in WORDED:

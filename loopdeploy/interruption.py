@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from types import FrameType
 from types import TracebackType
 from typing import Any
@@ -12,10 +13,12 @@ from typing import Any
 # Seconds that ansible-playbook gets to end its workers. They have process groups of their own, so that
 # ansible-runner, which kills one group, would leave them at work.
 GRACE = 10.0
+# The last one comes when the terminal is closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interruption:
-    """Turns SIGINT and SIGTERM into an orderly end of ansible-playbook for as long as it is entered."""
+    """Turns SIGINT, SIGTERM and SIGHUP into an orderly end of ansible-playbook for as long as it is entered."""
 
     def __init__(self) -> None:
         self.pid: int | None = None
@@ -23,7 +26,7 @@ class Interruption:
         self._kept: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interruption:
-        self._kept = {number: signal.signal(number, self._ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        self._kept = {number: signal.signal(number, self._ask) for number in SIGNALS}
         return self
 
     def __exit__(
@@ -35,7 +38,11 @@ class Interruption:
     def _ask(self, number: int, frame: FrameType | None) -> None:
         if self.since is None:
             self.since = time.monotonic()
-            if self.pid is not None:
+            self._end()
+
+    def _end(self) -> None:
+        if self.pid is not None:
+            with suppress(ProcessLookupError):  # it has just ended by itself
                 os.kill(self.pid, signal.SIGTERM)
 
     def runs(self, pid: int | None) -> None:
@@ -43,7 +50,7 @@ class Interruption:
         if self.pid is None and pid is not None:
             self.pid = pid
             if self.since is not None:
-                os.kill(pid, signal.SIGTERM)
+                self._end()
 
     def must_kill(self) -> bool:
         """Return whether the grace period is over, as ansible-runner's cancel_callback."""

@@ -59,12 +59,12 @@ MEANINGS: Meanings = [
         HOST_KEY,
     ),
     (
-        r"interpreter '?(\S+?)'? was not found|(\S*python\S*): (?:command )?not found",
+        r"interpreter '?(\S+?)'? was not found|(/\S*python[\d.]*): (?:command )?not found",
         LoopdeployError,
         "there is no Python at {0}: install Python from DSM's Package Center, or set ansible_python_interpreter.",
     ),
     (
-        r"(/\S*): not found",
+        r"(/\S*/docker): (?:not found|No such file or directory)",
         LoopdeployError,
         "there is no Docker command at {0}: install Container Manager, or set loop_docker in the inventory.",
     ),

@@ -15,6 +15,8 @@ Event = dict[str, Any]
 
 # What tasks of these modules have to say is for the operator.
 SPOKEN = {"ansible.builtin.assert", "ansible.builtin.debug"}
+# What an assertion says that has nothing to say.
+ASSERTED = "All assertions passed"
 # Tasks of these steer the play on this side; on the NAS nothing happens.
 SILENT = {*SPOKEN, "ansible.builtin.fail", "ansible.builtin.include_role", "ansible.builtin.include_tasks"}
 MARKS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
@@ -36,6 +38,9 @@ class Progress:
         if self.verbose:
             if event.get("stdout"):
                 click.echo(event["stdout"])
+        elif kind == "runner_on_file_diff":
+            self._clear_line()
+            click.echo(event.get("stdout", ""), err=True)
         elif kind in MARKS:
             self._clear_line()
             self._show(kind, data, is_change(event))
@@ -50,7 +55,8 @@ class Progress:
 
     def _show(self, kind: str, data: Event, changed: bool) -> None:
         if data["task_action"] in SPOKEN and kind == "runner_on_ok":
-            say(data["res"].get("msg"))
+            if data["res"]["msg"] != ASSERTED:
+                say(data["res"]["msg"])
         elif data["task_action"] not in SILENT:
             mark = "changed" if changed else MARKS[kind]
             click.echo(f"{mark:>11}  {data['duration']:5.1f} s  {step_name(data)}", err=True)

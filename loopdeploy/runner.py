@@ -24,8 +24,9 @@ from loopdeploy.target import Target
 VAULT_PROMPT = r"^Vault password:\s*?$"
 # ansible-runner's own default; its settings file must name it again, see _private_data_dir().
 SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
-# Beside this Python, because the virtual environment need not be on the PATH.
-ANSIBLE_PLAYBOOK = Path(sys.executable).with_name("loopdeploy-ansible-playbook")
+# Where pip puts commands, which need not be on the PATH.
+BESIDE = [str(Path(program).parent) for program in (sys.executable, sys.argv[0])]
+ANSIBLE_PLAYBOOK = [sys.executable, "-m", "loopdeploy.ansible"]
 
 
 def run_playbook(name: str, target: Target, **variables: object) -> None:
@@ -52,6 +53,8 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
             limit=target.limit,
             envvars={
                 "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg"),
+                # ssh asks the program `ansible` for the password.
+                "PATH": os.pathsep.join([*BESIDE, os.environ.get("PATH", os.defpath)]),
                 # ansible-runner would switch the check off.
                 "ANSIBLE_HOST_KEY_CHECKING": "True",
                 **({"ANSIBLE_VAULT_PASSWORD_FILE": str(vault.file)} if vault.file else {}),
@@ -62,7 +65,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
             cancel_callback=interruption.must_kill,
             quiet=True,
         )
-        runner.config.command[0] = str(ANSIBLE_PLAYBOOK)
+        runner.config.command[:1] = ANSIBLE_PLAYBOOK
         runner.run()
     if interruption.since is not None:
         raise InterruptedRunError(f"Interrupted: {name} did not finish; see `loopdeploy status` for what runs now.")

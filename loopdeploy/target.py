@@ -10,6 +10,7 @@ import click
 
 from loopdeploy.content import LAB_INVENTORY
 from loopdeploy.content import LAB_VAULT_PASSWORD
+from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
 
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
@@ -52,8 +53,8 @@ class Target:
         if inventory == LAB_INVENTORY:
             return VaultPassword(file=LAB_VAULT_PASSWORD)
         if self.vault_password_file:
-            file = Path(self.vault_password_file)
-            if not file.is_file():
+            file = Path(self.vault_password_file).expanduser()
+            if not file.exists() or file.is_dir():
                 raise SetupError(f"There is no vault password file {file}: mend --vault-password-file.")
             return VaultPassword(file=file.resolve())
         if not has_vault(inventory):
@@ -63,7 +64,10 @@ class Target:
                 f"The vault of {inventory} needs a password and there is no terminal to ask on: give"
                 " --vault-password-file, or set ANSIBLE_VAULT_PASSWORD_FILE."
             )
-        return VaultPassword(secret=click.prompt("Vault password", hide_input=True, err=True))
+        try:
+            return VaultPassword(secret=click.prompt("Vault password", hide_input=True, err=True))
+        except click.Abort as abort:
+            raise InterruptedRunError("Interrupted: nothing was changed.") from abort
 
 
 @dataclass(frozen=True)

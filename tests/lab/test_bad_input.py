@@ -107,7 +107,7 @@ def test_damaged_vault(kept: Nas, inventory: Inventory) -> None:
     copy = inventory()
     vault = copy / "group_vars" / "loop" / "vault.yml"
     vault.write_text(vault.read_text()[:200])
-    require(loopdeploy(*WITH_VAULT, "status", inventory=copy), 2, "vault")
+    require(loopdeploy(*WITH_VAULT, "status", inventory=copy), 2, "vault is damaged")
 
 
 def test_host_unreachable(kept: Nas, inventory: Inventory) -> None:
@@ -132,7 +132,8 @@ def test_login_refused_is_tried_once(kept: Nas, inventory: Inventory) -> None:
 
     def refusals() -> int:
         result = subprocess.run(log, check=True, capture_output=True, text=True)
-        return (result.stdout + result.stderr).count("Failed password for loopadmin")
+        log_lines = (result.stdout + result.stderr).splitlines()
+        return sum("Failed" in line and "for loopadmin" in line for line in log_lines)
 
     before = refusals()
     # Without the connection that an earlier run kept open.
@@ -171,6 +172,30 @@ def test_engine_down(kept: Nas, verb: str) -> None:
     """Nobody answers at the engine's socket."""
     with moved(kept, "/run/docker.sock"):
         require(loopdeploy(verb), 1, "engine does not answer", "Container Manager")
+
+
+@pytest.mark.parametrize(
+    ("variables", "code", "words"),
+    [
+        ({"loop_exec_dir": "/volume1/nowhere"}, 1, "/volume1/nowhere does not exist"),
+        ({"loop_api_port": 443}, 1, "Port 443"),
+        ({"loop_api_build": {"path": CHECKOUT, "dockerfile": "Dockerfile.no"}}, 1, "no Dockerfile"),
+        ({"vault_anthropic_api_key": "{{ vault_nowhere }}"}, 2, "vault_nowhere is not set"),
+    ],
+)
+def test_rebuild_all_touches_neither_when_the_second_cannot_be(
+    kept: Nas, checkout: Nas, inventory: Inventory, variables: dict[str, object], code: int, words: str
+) -> None:
+    """loop-auth, with new code waiting, is not replaced before loop-api is known to be deployable."""
+    checkout.run("sh", "-c", f"echo '# new' >> {CHECKOUT}/api/oauth/main.py")
+    require(loopdeploy(*WITH_VAULT, "rebuild-all", inventory=inventory(**variables)), code, words)
+
+
+def test_rebuild_all_touches_neither_when_the_second_build_fails(kept: Nas, checkout: Nas) -> None:
+    """The same for a build."""
+    checkout.run("sh", "-c", f"echo '# new' >> {CHECKOUT}/api/oauth/main.py")
+    checkout.run("sed", "-i", "/^CMD/ i RUN exit 7", f"{CHECKOUT}/Dockerfile")
+    require(loopdeploy("rebuild-all"), 1, "RUN exit 7", "not touched")
 
 
 def test_no_dockerfile(kept: Nas, inventory: Inventory) -> None:

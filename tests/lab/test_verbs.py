@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,11 @@ import pytest
 
 from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import SERVICES
+from tests.lab.conftest import STATE
 from tests.lab.conftest import Nas
 from tests.lab.conftest import deploy
 from tests.lab.conftest import loopdeploy
+from tests.lab.test_ansible_playbook import ansible_playbook
 
 HEALTH = 'return {"status": "ok", "service": "loop-api"}'
 
@@ -159,9 +162,49 @@ def test_a_container_that_does_not_become_healthy_says_why(nas: Nas, inventory: 
     finally:
         nas.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
     assert result.returncode == 1
-    assert "loop-api is not healthy" in result.stderr
+    assert "loop-api failed: " in result.stderr
+    assert "not the one of before" in result.stderr
     assert "broken on purpose" in result.stderr
     assert "practice-openai-key" not in result.stderr
     assert "Traceback" not in result.stderr
     deploy("rebuild")
+    assert nas.healthy()
+
+
+def test_containers_made_by_the_old_one_liners_are_taken_over(nas: Nas, inventory: Callable[..., Path]) -> None:
+    """loop-auth joins the network as it runs, so loop-api finds it there; not restarted, not replaced."""
+    nas.docker("rm", "--force", *SERVICES)
+    nas.docker("network", "rm", "loop")
+    nas.docker("run", "--detach", "--name", "loop-auth", "--publish", "8084:8083", "--restart", "unless-stopped",
+               "--volume", f"{CHECKOUT}/api/oauth:/app/api/oauth:rw",
+               "--env", "OAUTH_KEYS_DIR=/app/api/oauth/keys", "loop-auth:latest")  # fmt: skip
+    nas.docker("run", "--detach", "--name", "loop-api", "--publish", "8082:8081", "--link", "loop-auth:loop-auth",
+               "--env", "VAULT_DIR=/vault", "--env", "OAUTH_ISSUER=https://x", "loop-api:latest")  # fmt: skip
+    auth, api = nas.lives()
+    assert loopdeploy("rebuild", "--check").returncode == 0
+    assert nas.lives() == [auth, api]
+    assert loopdeploy("status").returncode == 0
+    deploy("rebuild")
+    assert nas.life("loop-auth") == auth
+    assert nas.life("loop-api")[0] != api[0]
+    code = "import os, urllib.request as u; print(u.urlopen(os.environ['JWKS_URL'], timeout=5).read().decode())"
+    assert "RSA" in nas.docker("exec", "loop-api", "python", "-c", code)
+
+
+@pytest.mark.parametrize("verb", ["rebuild", "restart", "start", "stop"])
+def test_a_hidden_failure_says_why_and_what_runs(nas: Nas, verb: str) -> None:
+    """The task is hidden for its secrets; the reason and the state of the container are not."""
+    auth, api = nas.lives()
+    no_engine = {"PYTHONPATH": f"{STATE}/python-2.32.4", "DOCKER_HOST": "unix:///nowhere.sock"}
+    variables = {"__loop_service_environment": no_engine, "loop_services": ["loop-api"]}
+    result = ansible_playbook(f"{verb}.yml", "-e", json.dumps(variables))
+    assert result.returncode == 2
+    assert "failed: Error connecting" in result.stdout.replace("\n", " ")
+    assert nas.lives() == [auth, api]
+
+
+def test_a_damaged_copy_of_requests_is_replaced(nas: Nas) -> None:
+    """A disk that was full, or a line that was cut, leaves nothing that lasts."""
+    nas.run("rm", "-rf", f"{STATE}/python-2.32.4/urllib3")
+    deploy("restart")
     assert nas.healthy()

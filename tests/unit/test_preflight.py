@@ -19,7 +19,7 @@ import pytest
 from ansible.module_utils.common.yaml import yaml_load
 
 Load = Callable[[str], ModuleType]
-Inspect = Callable[..., dict[str, bool]]
+Inspect = Callable[..., dict[str, Any]]
 
 UTILS = Path(__file__).resolve().parents[2] / "roles" / "loop_service" / "module_utils"
 MODULE = UTILS.parent / "library" / "preflight.py"
@@ -66,9 +66,14 @@ class ScriptedEngine(ThreadingUnixStreamServer):
 
     def runs(self, name: str, *ports: int, names: list[str] | None = None) -> None:
         """Let a container run that publishes ``ports``."""
-        published = [{"PrivatePort": 80, "Type": "tcp"}, *({"PublicPort": port, "PrivatePort": 80} for port in ports)]
-        self.answers["/containers/json"][1].append({"Names": names or [f"/{name}"], "Ports": published})
-        self.answers[f"/containers/{name}/json"] = (200, {"State": {"Running": True}})
+        published = [
+            {"PrivatePort": 80, "Type": "tcp"},
+            *({"PublicPort": port, "PrivatePort": 80, "Type": "tcp"} for port in ports),
+        ]
+        self.answers["/containers/json"][1].append(
+            {"Names": names or [f"/{name}"], "Ports": published, "State": "running"}
+        )
+        self.answers[f"/containers/{name}/json"] = (200, {"Id": f"id of {name}", "State": {"Running": True}})
 
 
 @pytest.fixture
@@ -96,8 +101,8 @@ def utils(load: Load, monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
 def inspect(utils: dict[str, ModuleType], engine: ScriptedEngine) -> Inspect:
     """Return the check of a NAS on which everything is right but what the test changes."""
 
-    def _inspect(check_mode: bool = False, **changes: object) -> dict[str, bool]:
-        facts: dict[str, bool] = utils["loop_preflight"].inspect({**parameters(engine.path), **changes}, check_mode)
+    def _inspect(check_mode: bool = False, **changes: object) -> dict[str, Any]:
+        facts: dict[str, Any] = utils["loop_preflight"].inspect({**parameters(engine.path), **changes}, check_mode)
         return facts
 
     return _inspect
@@ -111,6 +116,7 @@ def parameters(path: str) -> dict[str, Any]:
         "container": "loop-api",
         "required": False,
         "network": None,
+        "neighbours": [],
         "binds": [],
         "ports": [],
         "build": None,
@@ -145,16 +151,31 @@ def test_empty_nas_is_ready(inspect: Inspect) -> None:
 @pytest.mark.parametrize("running", [True, False])
 def test_facts_tell_what_is_there(inspect: Inspect, engine: ScriptedEngine, running: bool) -> None:
     """A stopped container exists, a running one runs."""
-    engine.answers["/containers/loop-api/json"] = (200, {"State": {"Running": running}})
-    engine.answers["/networks/loop"] = (200, {"Name": "loop"})
+    engine.answers["/containers/loop-api/json"] = (200, {"Id": "1a2b", "State": {"Running": running}})
+    engine.answers["/networks/loop"] = (200, {"Name": "loop", "Containers": {}})
     facts = inspect(network="loop")
     assert (facts["exists"], facts["running"], facts["network"]) == (True, running, True)
+
+
+@pytest.mark.parametrize(
+    ("members", "state", "apart"),
+    [(["loop-auth"], "running", []), ([], "running", ["loop-auth"]), ([], "restarting", [])],
+)
+def test_a_neighbour_that_runs_beside_the_network_is_named(
+    inspect: Inspect, engine: ScriptedEngine, members: list[str], state: str, apart: list[str]
+) -> None:
+    """loop-api would not find a loop-auth that was made by hand."""
+    engine.runs("loop-auth", names=["/loop-api/loop-auth", "/loop-auth"])
+    engine.answers["/containers/json"][1][0]["State"] = state
+    containers = {name: {"Name": name} for name in members}
+    engine.answers["/networks/loop"] = (200, {"Name": "loop", "Containers": containers})
+    assert inspect(network="loop", neighbours=["loop-auth"])["apart"] == apart
 
 
 @pytest.mark.parametrize("found", [True, False])
 def test_facts_tell_whether_python_has_requests(inspect: Inspect, monkeypatch: pytest.MonkeyPatch, found: bool) -> None:
     """DSM's Python has none, so it must be brought."""
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: object() if found and name == "requests" else None)
+    monkeypatch.setitem(sys.modules, "requests", ModuleType("requests") if found else None)
     assert inspect()["requests"] is found
 
 
@@ -300,7 +321,7 @@ def test_every_check_runs_on_every_python_since_dsm_s(python: Path, engine: Scri
     """The NAS runs these files with its own Python and nothing installed."""
     port = free_port()
     engine.runs("loop-api", port)
-    engine.answers["/networks/loop"] = (200, {"Name": "loop"})
+    engine.answers["/networks/loop"] = (200, {"Name": "loop", "Containers": {}})
     (tmp_path / "Dockerfile").touch()
     wanted = {
         **parameters(engine.path),

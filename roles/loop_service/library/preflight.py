@@ -29,6 +29,11 @@ options:
   network:
     description: Name of the network that the container wants.
     type: str
+  neighbours:
+    description: Names of the containers that are to be on O(network) when they run.
+    type: list
+    elements: str
+    default: []
   binds:
     description: Bind mounts, C(source:target[:mode]); each source must exist.
     type: list
@@ -67,6 +72,7 @@ EXAMPLES = r"""
     docker: /var/packages/ContainerManager/target/usr/bin/docker
     container: loop-api
     network: loop
+    neighbours: [loop-auth]
     binds: ["/volume1/LOOP_CORE/vault/LOOP:/vault:rw"]
     ports: ["8082:8081"]
     build:
@@ -79,6 +85,10 @@ exists:
   description: Whether the container exists, running or not.
   type: bool
   returned: success
+id:
+  description: The container's id, C(none) when there is none.
+  type: str
+  returned: success
 running:
   description: Whether the container runs.
   type: bool
@@ -86,6 +96,11 @@ running:
 network:
   description: Whether the network exists.
   type: bool
+  returned: success
+apart:
+  description: The neighbours that run and are not on the network.
+  type: list
+  elements: str
   returned: success
 requests:
   description: Whether this Python can import C(requests), which the modules of community.docker need.
@@ -107,6 +122,7 @@ def main() -> None:
             "container": {"type": "str", "required": True},
             "required": {"type": "bool", "default": False},
             "network": {"type": "str"},
+            "neighbours": {"type": "list", "elements": "str", "default": []},
             "binds": {"type": "list", "elements": "str", "default": []},
             "ports": {"type": "list", "elements": "str", "default": []},
             "build": {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
 import os
 from typing import Any
 
@@ -14,7 +14,7 @@ LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp, see include/net/tcp_states.h
 
 def check_docker(path: str) -> None:
     """Raise a Problem unless the Docker command stands at ``path``."""
-    if not os.access(path, os.X_OK):
+    if not (os.path.isfile(path) and os.access(path, os.X_OK)):
         raise Problem(
             f"There is no Docker command at {path}: install Container Manager, or set loop_docker in the inventory."
         )
@@ -59,7 +59,10 @@ def own_name(container: dict[str, Any]) -> str:
 def check_ports(ports: list[str], container: str, running: list[dict[str, Any]]) -> None:
     """Raise a Problem for the first published port that neither is free nor belongs to ``container``."""
     holders = {
-        port["PublicPort"]: own_name(other) for other in running for port in other["Ports"] if "PublicPort" in port
+        port["PublicPort"]: own_name(other)
+        for other in running
+        for port in other["Ports"]
+        if "PublicPort" in port and port["Type"] == "tcp"
     }
     listening = listening_ports()
     for published in ports:
@@ -71,7 +74,24 @@ def check_ports(ports: list[str], container: str, running: list[dict[str, Any]])
             )
 
 
-def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, bool]:
+def apart(network: dict[str, Any] | None, neighbours: list[str], running: list[dict[str, Any]]) -> list[str]:
+    """Return the neighbours that run and are not on ``network``."""
+    there = {member["Name"] for member in network["Containers"].values()} if network else set()
+    # One that is about to restart is on its network, though not listed, and could not be joined to it again.
+    steady = {own_name(other) for other in running if other["State"] == "running"}
+    return sorted(steady & set(neighbours) - there)
+
+
+def can_import_requests() -> bool:
+    """Return whether this Python really imports requests, which needs more than a directory of that name."""
+    try:
+        importlib.import_module("requests")
+    except ImportError:
+        return False
+    return True
+
+
+def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Return the facts of RETURN, or raise a Problem."""
     name, path = params["container"], params["socket"]
     check_docker(params["docker"])
@@ -81,12 +101,14 @@ def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, bool]:
     if params["build"]:
         check_build(params["build"])
     check_binds(params["binds"])
-    if params["ports"]:
-        check_ports(params["ports"], name, engine_get(path, "/containers/json"))
-    network = params["network"] and engine_get(path, f"/networks/{params['network']}")
+    running = engine_get(path, "/containers/json") or []
+    check_ports(params["ports"], name, running)
+    network = engine_get(path, f"/networks/{params['network']}") if params["network"] else None
     return {
         "exists": details is not None,
+        "id": details["Id"] if details else "none",
         "running": bool(details and details["State"]["Running"]),
-        "network": bool(network),
-        "requests": importlib.util.find_spec("requests") is not None,
+        "network": network is not None,
+        "apart": apart(network, params["neighbours"], running),
+        "requests": can_import_requests(),
     }

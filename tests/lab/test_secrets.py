@@ -1,0 +1,55 @@
+"""No secret is shown, whatever is asked for and whatever goes wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.lab.conftest import CHECKOUT
+from tests.lab.conftest import VAULT_PASSWORD
+from tests.lab.conftest import Nas
+from tests.lab.conftest import Result
+from tests.lab.conftest import deploy
+from tests.lab.conftest import loopdeploy
+from tests.lab.test_ansible_playbook import ansible_playbook
+
+SECRETS = ("practice-ssh-and-sudo", "practice-openai-key", "practice-anthropic-key")
+
+
+def require_silence(result: Result) -> None:
+    """Require that no secret stands in what was printed."""
+    output = result.stdout + result.stderr
+    assert len(output) > 100
+    assert not [secret for secret in SECRETS if secret in output]
+
+
+@pytest.mark.parametrize("verb", ["status", "rebuild-all", "restart", "stop", "start", "logs"])
+def test_no_verb_shows_a_secret_at_the_highest_verbosity(nas: Nas, verb: str) -> None:
+    """With differences, at -vvvv, by the command and by Ansible alone; each time with something to do."""
+    if verb == "rebuild-all":
+        nas.docker("rm", "--force", "loop-api")
+    require_silence(loopdeploy(verb, "-vvvvv", "--diff"))
+    if verb == "rebuild-all":
+        nas.docker("rm", "--force", "loop-api")
+    require_silence(ansible_playbook(f"{verb}.yml", "-vvvv", "--diff"))
+
+
+def test_a_failure_shows_no_secret(nas: Nas, inventory: Callable[..., Path]) -> None:
+    """Neither a container that does not come up, nor one that cannot be made, nor one that cannot be stopped."""
+    with_vault = ("--vault-password-file", VAULT_PASSWORD, "-vvvvv", "--diff")
+    nas.run("sed", "-i", "$ a raise SystemExit('broken on purpose')", f"{CHECKOUT}/api/main.py")
+    require_silence(loopdeploy(*with_vault, "rebuild", inventory=inventory(loop_service_healthy_timeout=6)))
+    require_silence(loopdeploy("restart", "--check", "-vvvvv"))
+    nas.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
+    deploy("rebuild")
+
+
+def test_a_secret_is_no_template(nas: Nas, inventory: Callable[..., Path]) -> None:
+    """A key may have in it what Jinja takes for its own."""
+    copy = inventory()
+    key = "a{{b}}c{%d%}e{#f#}g"
+    (copy / "group_vars" / "loop" / "zz.yml").write_text(f"vault_openai_api_key: !unsafe '{key}'\n")
+    deploy("--vault-password-file", VAULT_PASSWORD, "rebuild", inventory=copy)
+    assert f"OPENAI_API_KEY={key}" in nas.inspect("loop-api")["Config"]["Env"]

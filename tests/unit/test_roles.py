@@ -1,0 +1,60 @@
+"""What a role documents is what it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROLES = Path(__file__).resolve().parents[2] / "roles"
+SERVICES = ["loop_auth", "loop_api"]
+# A vault is no place to document; these come from the inventory, too.
+SHARED = {"loop_docker", "loop_state_dir", "loop_lab_dir"}
+
+
+def specs(role: str) -> dict[str, dict[str, dict[str, object]]]:
+    """Return the options of each entry point of ``role``."""
+    text = (ROLES / role / "meta" / "argument_specs.yml").read_text()
+    return {name: spec["options"] for name, spec in yaml.safe_load(text)["argument_specs"].items()}
+
+
+def defaults(role: str) -> dict[str, object]:
+    """Return the defaults of ``role``."""
+    return dict(yaml.safe_load((ROLES / role / "defaults" / "main.yml").read_text()))
+
+
+@pytest.mark.parametrize("role", ["loop_auth", "loop_api", "loop_service", "loop_lab"])
+def test_every_default_is_documented_with_its_value(role: str) -> None:
+    """What an operator may set stands in argument_specs, and nothing else does."""
+    documented = {name: option for spec in specs(role).values() for name, option in spec.items()}
+    optional = {name for name, option in documented.items() if not option.get("required")}
+    assert optional == set(defaults(role))
+    for name, option in documented.items():
+        if "default" in option:
+            assert option["default"] == defaults(role)[name]
+
+
+@pytest.mark.parametrize("role", ["loop_service", "loop_lab"])
+def test_every_entry_point_is_documented(role: str) -> None:
+    """Each file that a playbook names has its arguments written down."""
+    named = {"main"}
+    for playbook in (ROLES.parent / "playbooks").glob("*.yml"):
+        for play in yaml.safe_load(playbook.read_text()):
+            for task in play.get("tasks", []):
+                call = task.get("ansible.builtin.include_role") or task.get("ansible.builtin.import_role") or {}
+                if call.get("name") == role:
+                    named.add(call.get("tasks_from", "main"))
+    assert named <= set(specs(role))
+
+
+@pytest.mark.parametrize("role", SERVICES)
+def test_a_service_role_only_declares(role: str) -> None:
+    """One task per entry, a call of the role that has the logic, with the same declaration."""
+    calls = []
+    for file in sorted((ROLES / role / "tasks").glob("*.yml")):
+        (task,) = yaml.safe_load(file.read_text())
+        assert task["ansible.builtin.import_role"]["name"] == "loop_service"
+        calls.append(task["vars"])
+    assert len(calls) == 2
+    assert calls[0] == calls[1]
