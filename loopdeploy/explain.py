@@ -14,8 +14,6 @@ from loopdeploy.meanings import Meanings
 
 # The task whose failure is the answer to a question, not a fault.
 HEALTH_TASK = "Require healthy services"
-# Tasks of these word their failure themselves; it may quote a container's log, whatever that says.
-WORDED = {"ansible.builtin.assert", "ansible.builtin.fail"}
 
 
 class Failures:
@@ -46,7 +44,8 @@ class Failures:
         if step == HEALTH_TASK and isinstance(result.get("msg"), list):
             *table, sentence = result["msg"]
             return UnhealthyError("\n".join([where + sentence, *table]))
-        if self._last["task_action"] in WORDED:
+        # Such a task words its failure itself; it may quote a container's log, whatever that says.
+        if self._last["task_action"] == "ansible.builtin.fail" or "evaluated_to" in result:
             return LoopdeployError(where + text)
         if result.get("unreachable"):
             return _meaning(LOGIN_MEANINGS, where, text) or UnreachableError(f"{where}{step}: {text}")

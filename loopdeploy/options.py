@@ -40,7 +40,7 @@ TARGET_OPTIONS = (
     ),
     _option("--limit", metavar="HOST", help="Only this host of the inventory."),
     _option("--check", is_flag=True, help="Change nothing, and show what would change."),
-    _option("--diff", is_flag=True, help="Show differences; secrets are left out."),
+    _option("--diff", is_flag=True, help="Show differences of files; a container's are left out, they hold secrets."),
     _option("-v", "--verbose", count=True, help="Show Ansible's own output; more with -vv, -vvv."),
     _option(
         "--vault-password-file",

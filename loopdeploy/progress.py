@@ -18,7 +18,13 @@ SPOKEN = {"ansible.builtin.assert", "ansible.builtin.debug"}
 # What an assertion says that has nothing to say.
 ASSERTED = "All assertions passed"
 # Tasks of these steer the play on this side; on the NAS nothing happens.
-SILENT = {*SPOKEN, "ansible.builtin.fail", "ansible.builtin.include_role", "ansible.builtin.include_tasks"}
+SILENT = {
+    *SPOKEN,
+    "ansible.builtin.fail",
+    "ansible.builtin.include_role",
+    "ansible.builtin.include_tasks",
+    "ansible.builtin.validate_argument_spec",
+}
 MARKS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
 

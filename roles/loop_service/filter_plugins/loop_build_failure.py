@@ -6,6 +6,7 @@ import ast
 import re
 
 LINES = 5
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # Docker's own lines between the output of the steps.
 NOISE = re.compile(r"Step |--->|Removing intermediate container|$")
 
@@ -17,7 +18,7 @@ def loop_build_failure(message: str, image: str) -> str:
     """
     reason, _, logs = message.partition(", logs: [")
     reason = re.sub(r"^.*?(Error building .*? message: |Module failed: )", "", reason).rstrip(".")
-    lines = [line.strip() for line in _listed(f"[{logs}")] if logs else []
+    lines = [COLOUR.sub("", line).strip() for line in _listed(f"[{logs}")] if logs else []
     if "no space left on device" in message.lower():
         reason = f"the NAS's disk is full ({reason})"
     elif "Can not read file in context" in message:
