@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 from ansible_runner.interface import init_runner
+from ptyprocess import PtyProcess
 
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import InterruptedRunError
@@ -27,6 +28,8 @@ SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
 # Where pip puts commands, which need not be on the PATH.
 BESIDE = [str(Path(program).parent) for program in (sys.executable, sys.argv[0])]
 ANSIBLE_PLAYBOOK = [sys.executable, "-m", "loopdeploy.ansible"]
+# pexpect sleeps this long after its child is gone, and ansible-runner has no option for it: 0.1 s of every run.
+PtyProcess.delayafterclose = property(lambda process: 0.0, lambda process, seconds: None)
 
 
 def run_playbook(name: str, target: Target, **variables: object) -> None:
