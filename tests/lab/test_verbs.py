@@ -122,7 +122,8 @@ def test_stop_and_start(nas: Nas) -> None:
 def test_status_answers_a_pipeline(nas: Nas) -> None:
     """0 when both are healthy, 4 when one is not; Docker's own table either way."""
     result = deploy("status")
-    assert [line.split()[0] for line in result.stdout.splitlines()] == ["NAMES", "loop-api", "loop-auth"]
+    # Docker lists the newest first.
+    assert sorted(line.split()[0] for line in result.stdout.splitlines()) == ["NAMES", "loop-api", "loop-auth"]
     nas.docker("stop", "loop-api")
     result = loopdeploy("status")
     assert result.returncode == 4
