@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test lint bench clean requests
+.PHONY: help demo test test-faults lint bench clean requests
 
 help:  ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -12,8 +12,11 @@ demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 	$(BIN)/loopdeploy lab demo
 
 test: lint  ## Run every check: linters, unit tests, and the deployments on the practice NAS.
-	$(BIN)/pytest
+	$(BIN)/pytest tests/unit tests/lab tests/faults/test_image.py tests/faults/test_lock.py
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
+
+test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
+	$(BIN)/pytest tests/faults
 
 lint: $(VENV)/test  ## Run the linters, nothing skipped.
 	$(BIN)/ruff check .
@@ -24,7 +27,7 @@ lint: $(VENV)/test  ## Run the linters, nothing skipped.
 
 bench: $(VENV)/test  ## Measure the command against the one-liners that it replaces.
 	command -v sshpass >/dev/null || apt-get install -y -q sshpass
-	$(BIN)/python bench/latency.py
+	$(BIN)/python -m bench.latency
 
 clean: $(VENV)/demo  ## Remove the practice NAS and the virtual environment.
 	$(BIN)/loopdeploy lab down

@@ -13,6 +13,9 @@ def main() -> None:
     atexit.register(gc.freeze)
     from ansible.cli.playbook import main as ansible_playbook
 
+    from loopdeploy.packing import keep_packed_modules
+
+    keep_packed_modules()
     ansible_playbook()
 
 

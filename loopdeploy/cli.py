@@ -14,6 +14,7 @@ from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
 
 service_argument = click.argument("service", type=click.Choice(SERVICES), required=False)
+force_option = click.option("--force", is_flag=True, help="Replace the container even when nothing changed.")
 all_option = click.option("--all", "both", is_flag=True, help="Both services.")
 
 
@@ -47,15 +48,25 @@ def status(target: Target) -> None:
 
 @verb
 @service_argument
-def rebuild(target: Target, service: str | None) -> None:
+@force_option
+def rebuild(target: Target, service: str | None, force: bool) -> None:
     """Build loop-api's image, or SERVICE's, and replace its container when something changed."""
-    run_playbook("rebuild", target, loop_services=chosen(service))
+    run_playbook("rebuild", target, loop_services=chosen(service), loop_service_force=force or None)
 
 
 @verb
-def rebuild_all(target: Target) -> None:
+@force_option
+def rebuild_all(target: Target, force: bool) -> None:
     """Build and replace both services, loop-auth first."""
-    run_playbook("rebuild-all", target)
+    run_playbook("rebuild-all", target, loop_service_force=force or None)
+
+
+@verb
+@service_argument
+@click.option("--to", "release", metavar="RELEASE", help="That release, as `history` names it, instead.")
+def rollback(target: Target, service: str | None, release: str | None) -> None:
+    """Start again what loop-api, or SERVICE, was before its last replacement."""
+    run_playbook("rollback", target, loop_services=chosen(service), loop_service_release=release)
 
 
 @verb
@@ -79,6 +90,33 @@ def stop(target: Target, service: str | None, both: bool) -> None:
 def start(target: Target, service: str | None) -> None:
     """Start both services, or SERVICE, and wait until they are healthy."""
     run_playbook("start", target, loop_services=chosen(service))
+
+
+@verb
+@click.option("--auth", "backup", required=True, metavar="BACKUP", help="Name of a backup, or `latest`.")
+def restore(target: Target, backup: str) -> None:
+    """Bring back loop-auth's database and keys as they were when BACKUP was made."""
+    run_playbook("restore", target, loop_service_restore=backup)
+
+
+@verb
+def recover(target: Target) -> None:
+    """Finish or undo what an interrupted run left, as the next verb would, and show what runs."""
+    run_playbook("recover", target)
+
+
+@verb
+def unlock(target: Target) -> None:
+    """Remove the lock that a run left which is not running any more."""
+    run_playbook("unlock", target)
+
+
+@verb
+@click.option("-n", "--lines", type=click.IntRange(min=1), help="So many of the last runs.  [default: 20]")
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+def history(target: Target, lines: int | None, as_json: bool) -> None:
+    """Show which verb ran when, by whom, with what outcome, releases and outage."""
+    run_playbook("history", target, loop_service_history_lines=lines, loop_service_history_json=as_json or None)
 
 
 @verb

@@ -29,6 +29,18 @@ class UnhealthyError(LoopdeployError):
     exit_code = 4
 
 
+class RolledBackError(LoopdeployError):
+    """A replacement failed, and what ran before runs again."""
+
+    exit_code = 5
+
+
+class LockedError(LoopdeployError):
+    """Another run is at work on the NAS."""
+
+    exit_code = 6
+
+
 class InterruptedRunError(LoopdeployError):
     """The operator or a supervisor ended the run."""
 

@@ -6,14 +6,22 @@ import re
 from typing import Any
 
 from loopdeploy.errors import LoopdeployError
+from loopdeploy.errors import RolledBackError
 from loopdeploy.errors import UnhealthyError
 from loopdeploy.errors import UnreachableError
 from loopdeploy.meanings import LOGIN_MEANINGS
 from loopdeploy.meanings import MEANINGS
 from loopdeploy.meanings import Meanings
+from loopdeploy.progress import step_name
 
 # The task whose failure is the answer to a question, not a fault.
 HEALTH_TASK = "Require healthy services"
+# The task that repeats a failure for those who use Ansible without this command.
+REPORT_TASK = "Report the failure"
+# The task that writes a failure down, too; when it fails, what failed before it is still what to tell.
+END_TASK = "End "
+# What our own modules put before the last words of a container.
+LOG = "its last log lines:"
 
 
 class Failures:
@@ -28,7 +36,9 @@ class Failures:
         """Keep ``event`` when it is a failure; a later one supersedes it, because a rescued failure comes first."""
         kind = event["event"]
         if kind in ("runner_on_failed", "runner_on_unreachable"):
-            self._last = event["event_data"]
+            step = step_name(event["event_data"])
+            if step != REPORT_TASK and not (self._last and step.startswith(END_TASK)):
+                self._last = event["event_data"]
         elif kind == "playbook_on_no_hosts_matched":
             self.no_hosts = True
         elif kind in ("verbose", "error", "warning"):
@@ -40,16 +50,19 @@ class Failures:
             text = "no hosts matched" if self.no_hosts else _errors("\n".join(self._output))
             return _meaning(MEANINGS, "", text) or LoopdeployError(f"{verb}: {text}")
         where, result = f"{self._last['host']}: ", self._last["res"]
-        text, step = _text(result), self._last["task"].rpartition(" : ")[2]
+        text, step = _text(result), step_name(self._last)
         if step == HEALTH_TASK and isinstance(result.get("msg"), list):
             *table, sentence = result["msg"]
             return UnhealthyError("\n".join([where + sentence, *table]))
+        if result.get("rolled_back"):
+            return RolledBackError(f"{where}{step}: {text}")
         # Such a task words its failure itself; it may quote a container's log, whatever that says.
         if self._last["task_action"] == "ansible.builtin.fail" or "evaluated_to" in result:
             return LoopdeployError(where + text)
         if result.get("unreachable"):
             return _meaning(LOGIN_MEANINGS, where, text) or UnreachableError(f"{where}{step}: {text}")
-        return _meaning(MEANINGS, where, text) or LoopdeployError(f"{where}{step}: {text}")
+        # A container's log is quoted, not read.
+        return _meaning(MEANINGS, where, text.partition(LOG)[0]) or LoopdeployError(f"{where}{step}: {text}")
 
 
 def _meaning(meanings: Meanings, where: str, text: str) -> LoopdeployError | None:

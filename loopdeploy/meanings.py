@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loopdeploy.errors import LockedError
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.errors import UnreachableError
@@ -12,6 +13,7 @@ Meanings = list[tuple[str, type[LoopdeployError], str]]
 
 # Of a NAS that could not be logged in to; a task's own "Connection refused" means something else.
 LOGIN_MEANINGS: Meanings = [
+    (r"(The NAS is locked by .*)", LockedError, "{0}"),
     (
         r"Failed to create temporary directory|No space left on device",
         LoopdeployError,
@@ -42,6 +44,7 @@ LOGIN_MEANINGS: Meanings = [
 ]
 
 MEANINGS: Meanings = [
+    (r"(The NAS is locked by .*)", LockedError, "{0}"),
     (
         r"Unable to access the file '\S*lab/ports\.json'",
         SetupError,

@@ -25,22 +25,29 @@ SILENT = {
     "ansible.builtin.include_tasks",
     "ansible.builtin.validate_argument_spec",
 }
+# The task with which a verb that changes something takes the lock.
+BEGIN = "Begin "
 MARKS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
 
 class Progress:
-    """Prints the events of one run; with ``verbose`` Ansible's own output instead."""
+    """Prints the events of one run; with ``verbose`` Ansible's own output instead.
+
+    ``began`` tells whether the run may hold the lock of the NAS.
+    """
 
     def __init__(self, verbose: bool) -> None:
         self.verbose = verbose
         self.live = sys.stderr.isatty() and not verbose
         self.changes = 0
+        self.began = False
         self._started = time.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Print what ``event`` tells the operator."""
         kind, data = event["event"], event.get("event_data", {})
         self.changes += is_change(event)
+        self.began = self.began or step_name(data).startswith(BEGIN)
         if self.verbose:
             if event.get("stdout"):
                 click.echo(event["stdout"])
@@ -83,7 +90,7 @@ def is_change(event: Event) -> bool:
 
 def step_name(data: Event) -> str:
     """Return the task's name without its role's."""
-    return str(data["task"]).rpartition(" : ")[2]
+    return str(data.get("task", "")).rpartition(" : ")[2]
 
 
 def say(message: str | list[str]) -> None:

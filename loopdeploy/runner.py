@@ -17,11 +17,14 @@ from ptyprocess import PtyProcess
 
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import InterruptedRunError
+from loopdeploy.errors import LoopdeployError
 from loopdeploy.explain import Failures
 from loopdeploy.interruption import Interruption
 from loopdeploy.progress import Progress
 from loopdeploy.target import Target
 
+# The playbook that comes behind an interrupted one.
+RECOVER = "recover"
 VAULT_PROMPT = r"^Vault password:\s*?$"
 # ansible-runner's own default; its settings file must name it again, see _private_data_dir().
 SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
@@ -71,10 +74,21 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
         runner.config.command[:1] = ANSIBLE_PLAYBOOK
         runner.run()
     if interruption.since is not None:
-        raise InterruptedRunError(f"Interrupted: {name} did not finish; see `loopdeploy status` for what runs now.")
+        raise InterruptedRunError(f"Interrupted: {name} did not finish; {_recover(name, target, progress.began)}")
     if runner.rc != 0 or failures.no_hosts:
         raise failures.error(name)
     click.echo(progress.summary(name), err=True)
+
+
+def _recover(name: str, target: Target, began: bool) -> str:
+    """Finish or undo on the NAS what ``name`` left there, and return what to tell of it."""
+    if not began or name == RECOVER:
+        return "see `loopdeploy status` for what runs now."
+    try:
+        run_playbook(RECOVER, target)
+    except LoopdeployError as error:
+        return f"what it left is finished or undone by the next run, because now it could not be: {error.message}"
+    return "what it left on the NAS was finished or undone, see above for what runs now."
 
 
 def _options(target: Target, ask_vault_password: bool) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from dataclasses import field
 from pathlib import Path
 
 import click
@@ -28,6 +29,8 @@ class Target:
     diff: bool = False
     verbose: int = 0
     vault_password_file: str | None = None
+    # Asked for once, though one command may run two playbooks.
+    _asked: str | None = field(default=None, repr=False)
 
     def inventory_path(self) -> Path:
         """Return the inventory's directory or file.
@@ -59,15 +62,18 @@ class Target:
             return VaultPassword(file=file.resolve())
         if not has_vault(inventory):
             return VaultPassword()
+        if self._asked is not None:
+            return VaultPassword(secret=self._asked)
         if not sys.stdin.isatty():
             raise SetupError(
                 f"The vault of {inventory} needs a password and there is no terminal to ask on: give"
                 " --vault-password-file, or set ANSIBLE_VAULT_PASSWORD_FILE."
             )
         try:
-            return VaultPassword(secret=click.prompt("Vault password", hide_input=True, err=True))
+            self._asked = click.prompt("Vault password", hide_input=True, err=True)
         except click.Abort as abort:
             raise InterruptedRunError("Interrupted: nothing was changed.") from abort
+        return VaultPassword(secret=self._asked)
 
 
 @dataclass(frozen=True)

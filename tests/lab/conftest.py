@@ -144,8 +144,11 @@ def nas(lab: Nas, good: list[object]) -> Nas:
 @pytest.fixture
 def empty_nas(lab: Nas) -> Nas:
     """Return the practice NAS as loopdeploy first meets it: no container, image, network or state of ours."""
-    for clean in (["rm", "--force", *SERVICES], ["rmi", "--force", *SERVICES], ["network", "rm", "loop"]):
-        lab.run(DOCKER, *clean, check=False)
+    names = lab.docker("ps", "--all", "--format", "{{.Names}}").split()
+    lab.docker("rm", "--force", "none", *[name for name in names if name.startswith(SERVICES)])
+    images = lab.docker("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    lab.docker("rmi", "--force", "none", *[image for image in images if image.startswith(SERVICES)])
+    lab.run(DOCKER, "network", "rm", "loop", check=False)
     lab.run("rm", "-rf", STATE)
     return lab
 

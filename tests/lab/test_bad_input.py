@@ -214,7 +214,7 @@ def test_a_build_that_fails(kept: Nas, checkout: Nas) -> None:
 def test_a_dockerfile_with_a_syntax_error(kept: Nas, checkout: Nas) -> None:
     """The builder's own reason."""
     checkout.run("sed", "-i", "1 i FORM scratch", f"{CHECKOUT}/Dockerfile")
-    require(loopdeploy("rebuild"), 1, "loop-api:latest", "FORM", "not touched")
+    require(loopdeploy("rebuild"), 1, "Building loop-api failed", "FORM", "not touched")
 
 
 @pytest.mark.parametrize(("directory", "words"), [("/var/lib/docker/tmp", "disk is full"), ("/tmp", "/tmp is full")])

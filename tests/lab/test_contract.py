@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -15,7 +16,8 @@ from tests.lab.conftest import lab_ports
 EXEC = "/volume1/LOOP_CLevel/vault/loop_exec"
 CONTRACT: dict[str, dict[str, Any]] = {
     "loop-auth": {
-        "image": "loop-auth:latest",
+        "image": r"loop-auth:\d{8}T\d{6}Z-\w+",
+        "stop_timeout": 5,
         "port": ("8083/tcp", "8084"),
         "binds": {f"{CHECKOUT}/api/oauth:/app/api/oauth:rw"},
         "environment": {
@@ -26,7 +28,8 @@ CONTRACT: dict[str, dict[str, Any]] = {
         },
     },
     "loop-api": {
-        "image": "loop-api:latest",
+        "image": r"loop-api:\d{8}T\d{6}Z-\w+",
+        "stop_timeout": 10,
         "port": ("8081/tcp", "8082"),
         "binds": {
             f"{CHECKOUT}:/vault:rw",
@@ -50,12 +53,13 @@ def test_a_container_is_exactly_what_the_contract_says(nas: Nas, service: str) -
     """Every field of the contract, and nothing of its kind beside it."""
     contract, details = CONTRACT[service], nas.inspect(service)
     config, host = details["Config"], details["HostConfig"]
-    image = json.loads(nas.docker("image", "inspect", contract["image"]))[0]
+    image = json.loads(nas.docker("image", "inspect", f"{service}:latest"))[0]
     inside, outside = contract["port"]
     environment = dict(line.split("=", 1) for line in set(config["Env"]) - set(image["Config"]["Env"]))
 
     assert details["Name"] == f"/{service}"
-    assert config["Image"] == contract["image"]
+    assert re.fullmatch(contract["image"], config["Image"])
+    assert config["Image"] in image["RepoTags"]
     assert details["Image"] == image["Id"]
     assert host["PortBindings"] == {inside: [{"HostIp": "", "HostPort": outside}]}
     assert set(host["Binds"]) == contract["binds"]
@@ -70,7 +74,9 @@ def test_a_container_is_exactly_what_the_contract_says(nas: Nas, service: str) -
     assert config["Entrypoint"] == image["Config"]["Entrypoint"]
     assert config["User"] == image["Config"]["User"]
     assert config["WorkingDir"] == image["Config"]["WorkingDir"]
-    assert list(config["Labels"]) == ["loopdeploy.config"]
+    assert config["StopTimeout"] == contract["stop_timeout"]
+    assert set(config["Labels"]) == {"loopdeploy.config", "loopdeploy.release"}
+    assert config["Labels"]["loopdeploy.release"] == config["Image"].partition(":")[2]
 
 
 @pytest.mark.parametrize("service", CONTRACT)

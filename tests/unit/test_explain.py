@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from loopdeploy.errors import LockedError
 from loopdeploy.errors import LoopdeployError
+from loopdeploy.errors import RolledBackError
 from loopdeploy.errors import SetupError
 from loopdeploy.errors import UnhealthyError
 from loopdeploy.errors import UnreachableError
 from loopdeploy.explain import HEALTH_TASK
+from loopdeploy.explain import REPORT_TASK
 from loopdeploy.explain import Failures
 
 # How ansible-core 2.19 begins what ssh says, with and without a module to send.
@@ -293,3 +296,41 @@ def test_unhealthy_service_is_named_before_the_table() -> None:
     assert error.message == f"nas: {message[1]}\n{message[0]}"
     assert type(error) is UnhealthyError
     assert error.exit_code == 4
+
+
+def test_locked_nas_is_told_in_the_module_s_words() -> None:
+    """Exit code 6, and nothing in front of who holds it."""
+    text = "The NAS is locked by ann on desk (process 7), who runs rebuild since 08:00: wait until that run is done."
+    error = error_of(failed({"msg": text}, "loop_service : Take the lock over", "deploy_lock"))
+    assert (error.message, error.exit_code, type(error)) == (f"nas: {text}", 6, LockedError)
+
+
+@pytest.mark.parametrize(("rolled_back", "kind", "code"), [(True, RolledBackError, 5), (False, LoopdeployError, 1)])
+def test_failed_replacement_tells_whether_the_old_one_runs(
+    rolled_back: bool, kind: type[LoopdeployError], code: int
+) -> None:
+    """A pipeline must know whether somebody has to get up; a quoted log does not count."""
+    result = {"msg": "it ended; its last log lines: Incorrect sudo password", "rolled_back": rolled_back}
+    error = error_of(failed(result, "loop_service : Swap in release x", "container_swap"))
+    assert error.message == f"nas: Swap in release x: {result['msg']}"
+    assert (type(error), error.exit_code) == (kind, code)
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        failed({"msg": "Swap: again"}, f"loop_service : {REPORT_TASK}", "ansible.builtin.fail"),
+        failed({"msg": "non-zero return code", "rc": 1}, "loop_service : End rebuild", "ansible.builtin.raw"),
+        failed({"unreachable": True, "msg": CONNECT + "Connection timed out"}, "End rebuild", "ansible.builtin.raw"),
+    ],
+)
+def test_writing_a_failure_down_does_not_replace_it(after: dict[str, Any]) -> None:
+    """Neither the task that tells it again, nor one that finds the disk full or the line cut."""
+    error = error_of(failed({"msg": "no", "rolled_back": True}, "Swap", "container_swap"), after)
+    assert (error.message, error.exit_code) == ("nas: Swap: no", 5)
+
+
+def test_end_that_alone_fails_is_told() -> None:
+    """All went well, but it is not in the history, and the lock may be held."""
+    error = error_of(failed({"msg": "non-zero return code", "rc": 1}, "End rebuild", "ansible.builtin.raw"))
+    assert error.message == "nas: End rebuild: non-zero return code"

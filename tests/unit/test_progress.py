@@ -117,3 +117,13 @@ def test_terminal_shows_the_step_under_way(capsys: pytest.CaptureFixture[str], m
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     show(event("runner_on_start", "Build"), event("runner_on_ok", "Build", changed=False))
     assert capsys.readouterr().err == "Build …\r\033[K         ok    1.2 s  Build\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "began"),
+    [("loop_service : Begin rebuild", True), ("loop_service : Read what runs", False), ("Beginning", False)],
+)
+@pytest.mark.parametrize("verbose", [True, False])
+def test_run_that_may_hold_the_lock_is_known(task: str, began: bool, verbose: bool) -> None:
+    """From the moment on in which it asks for it."""
+    assert show(event("playbook_on_task_start", task), verbose=verbose).began is began

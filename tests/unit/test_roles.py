@@ -38,7 +38,7 @@ def test_every_default_is_documented_with_its_value(role: str) -> None:
 @pytest.mark.parametrize("role", ["loop_service", "loop_lab"])
 def test_every_entry_point_is_documented(role: str) -> None:
     """Each file that a playbook names has its arguments written down."""
-    named = {"main"}
+    named = {"main"} if role == "loop_lab" else set()
     for playbook in (ROLES.parent / "playbooks").glob("*.yml"):
         for play in yaml.safe_load(playbook.read_text()):
             for task in play.get("tasks", []):
@@ -50,11 +50,7 @@ def test_every_entry_point_is_documented(role: str) -> None:
 
 @pytest.mark.parametrize("role", SERVICES)
 def test_a_service_role_only_declares(role: str) -> None:
-    """One task per entry, a call of the role that has the logic, with the same declaration."""
-    calls = []
-    for file in sorted((ROLES / role / "tasks").glob("*.yml")):
-        (task,) = yaml.safe_load(file.read_text())
-        assert task["ansible.builtin.import_role"]["name"] == "loop_service"
-        calls.append(task["vars"])
-    assert len(calls) == 2
-    assert calls[0] == calls[1]
+    """It has no task at all; what is done with its declaration stands in one place."""
+    assert sorted(path.name for path in (ROLES / role).iterdir()) == ["defaults", "meta"]
+    names = {name.removeprefix(f"{role}_") for name in defaults(role)}
+    assert {"container", "build", "rollout", "port"} <= names

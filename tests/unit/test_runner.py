@@ -199,6 +199,34 @@ def test_interrupted_run_ends_soon_and_leaves_nothing(
     assert handlers() == before
 
 
+@pytest.mark.parametrize(
+    ("recovery", "sentence"),
+    [
+        (say("healed"), "x did not finish; what it left on the NAS was finished or undone, see above"),
+        (shell("exit 3"), "finished or undone by the next run, because now it could not be: nas: Run it: non-zero"),
+    ],
+)
+def test_run_that_held_the_lock_is_recovered_when_interrupted(
+    content: Path, capsys: pytest.CaptureFixture[str], recovery: dict[str, Any], sentence: str
+) -> None:
+    """What it left on the NAS is not left to the next verb; the lock least of all."""
+    started = content / "started"
+    play = {"hosts": "loop", "gather_facts": False, "tasks": [recovery]}
+    (content / "playbooks" / "recover.yml").write_text(json.dumps([play]))
+
+    def interrupt() -> None:
+        wait_for(started.exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(InterruptedRunError, match=sentence) as error:
+        run(content, {**shell(f"touch {started}; exec sleep 60"), "name": "Begin x"})
+    thread.join()
+    assert error.value.exit_code == 130
+    assert ("healed" in capsys.readouterr().out) is ("was finished" in sentence)
+
+
 def test_interruption_before_the_first_event_ends_the_run(content: Path, mark: str) -> None:
     """A Ctrl-C while Ansible is still loading is not lost."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
 from loopdeploy.content import LAB_INVENTORY
 from loopdeploy.content import LAB_VAULT_PASSWORD
+from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
@@ -138,3 +140,28 @@ def test_terminal_is_asked_unseen(here: Path, monkeypatch: pytest.MonkeyPatch) -
     inventory(here / "mine", text=VAULT)
     on_terminal(monkeypatch, "secret")
     assert Target("mine").vault_password() == VaultPassword(secret="secret")
+
+
+def test_terminal_is_asked_once(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted verb and the recovery behind it are one command."""
+    inventory(here / "mine", text=VAULT)
+    on_terminal(monkeypatch, "secret")
+    target = Target("mine")
+    target.vault_password()
+    on_terminal(monkeypatch, "another")
+    assert target.vault_password() == VaultPassword(secret="secret")
+    assert "secret" not in repr(target)
+
+
+def test_interrupted_prompt_changed_nothing(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C at the password ends with 130."""
+    inventory(here / "mine", text=VAULT)
+    on_terminal(monkeypatch, "")
+
+    def abort(text: str, **options: object) -> str:
+        raise click.Abort
+
+    monkeypatch.setattr("click.prompt", abort)
+    with pytest.raises(InterruptedRunError, match="nothing was changed") as error:
+        Target("mine").vault_password()
+    assert error.value.exit_code == 130

@@ -56,6 +56,10 @@ options:
         description: Dockerfile, relative to O(build.path).
         type: str
         required: true
+  linked:
+    description: Fail when a running container has a hand-made C(--link) to O(container), which is about to be replaced.
+    type: bool
+    default: false
 attributes:
   check_mode:
     description: Can run in check mode and changes nothing.
@@ -106,14 +110,18 @@ requests:
   description: Whether this Python can import C(requests), which the modules of community.docker need.
   type: bool
   returned: success
+release:
+  description: What a release that is built now is called; empty without O(build).
+  type: str
+  returned: success
 """
 
 
 def main() -> None:
     """Check what the task asks for."""
     from ansible.module_utils.basic import AnsibleModule
-    from ansible.module_utils.loop_engine import Problem
     from ansible.module_utils.loop_preflight import inspect
+    from ansible.module_utils.loop_problem import Problem
 
     module = AnsibleModule(
         argument_spec={
@@ -132,6 +140,7 @@ def main() -> None:
                     "dockerfile": {"type": "str", "required": True},
                 },
             },
+            "linked": {"type": "bool", "default": False},
         },
         supports_check_mode=True,
     )

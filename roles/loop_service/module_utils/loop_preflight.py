@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import os
+import subprocess
+import time
 from typing import Any
 
-from ansible.module_utils.loop_engine import Problem
-from ansible.module_utils.loop_engine import engine_get
+from ansible.module_utils.loop_engine import Engine
+from ansible.module_utils.loop_problem import Problem
 
 LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp, see include/net/tcp_states.h
 
@@ -91,19 +93,45 @@ def can_import_requests() -> bool:
     return True
 
 
+def release_name(directory: str) -> str:
+    """Return what a release that is built from ``directory`` now is called: its time in UTC, and the revision."""
+    # The checkout belongs to a user, and this is root, whom git then mistrusts it.
+    git = ["git", "-c", f"safe.directory={directory}", "-C", directory, "rev-parse", "--short=7", "HEAD"]
+    try:
+        result = subprocess.run(git, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        revision = result.stdout.strip() if result.returncode == 0 else ""
+    except OSError:
+        revision = ""  # a NAS without git, so a checkout without a revision
+    return time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime()) + (revision or "unknown")
+
+
+def check_links(name: str, engine: Engine, running: list[dict[str, Any]]) -> None:
+    """Raise a Problem when a running container has a hand-made --link to ``name``, which breaks when it is replaced."""
+    for other in running:
+        details = engine.container(other["Id"]) or {"HostConfig": {}}
+        links = details["HostConfig"].get("Links") or []
+        if any(link.startswith(f"/{name}:") for link in links):
+            raise Problem(
+                f"{own_name(other)} has a hand-made --link to {name} and would lose it: run `loopdeploy rebuild` first,"
+                " which puts it on the network instead."
+            )
+
+
 def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Return the facts of RETURN, or raise a Problem."""
-    name, path = params["container"], params["socket"]
+    name, engine = params["container"], Engine(params["socket"])
     check_docker(params["docker"])
-    details = engine_get(path, f"/containers/{name}/json")
+    details = engine.container(name)
     if details is None and params["required"] and not check_mode:
         raise Problem(f"There is no container {name} on this NAS: deploy it with `loopdeploy rebuild-all`.")
     if params["build"]:
         check_build(params["build"])
     check_binds(params["binds"])
-    running = engine_get(path, "/containers/json") or []
+    running = engine.get("/containers/json") or []
     check_ports(params["ports"], name, running)
-    network = engine_get(path, f"/networks/{params['network']}") if params["network"] else None
+    if params["linked"]:
+        check_links(name, engine, running)
+    network = engine.get(f"/networks/{params['network']}") if params["network"] else None
     return {
         "exists": details is not None,
         "id": details["Id"] if details else "none",
@@ -111,4 +139,5 @@ def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         "network": network is not None,
         "apart": apart(network, params["neighbours"], running),
         "requests": can_import_requests(),
+        "release": release_name(params["build"]["path"]) if params["build"] else "",
     }

@@ -1,0 +1,39 @@
+# Begin a verb: take the lock, write the start into the history, and tell what there is; in one round trip.
+# begin.sh DOCKER STATE PYTHON FORMAT SERVICES ENTRY LEASE LEAST
+# ENTRY is a JSON object without its closing brace, empty to take no lock.
+# LEAST is in MiB.
+docker=$1 state=$2 python=$3 format=$4 services=$5 entry=$6 lease=$7 least=$8
+umask 077
+
+take_lock() {
+  up=$(cut -d . -f 1 /proc/uptime)
+  entry="$entry, \"at\": \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
+  printf '%s, "lease": %s, "until": %s}\n' "$entry" "$lease" $((up + lease)) >"$state/lock/partial" &&
+    mv "$state/lock/partial" "$state/lock/owner.json" &&
+    # A line that a full disk or a power cut left half written ends here.
+    { [ -z "$(tail -c 1 "$state/history.jsonl" 2>/dev/null)" ] || echo >>"$state/history.jsonl"; } &&
+    printf '%s, "event": "start"}\n' "$entry" >>"$state/history.jsonl"
+}
+
+if [ -n "$entry" ]; then
+  [ -d "$state" ] || mkdir "$state" || exit 1
+  if mkdir "$state/lock" 2>/dev/null; then
+    take_lock || { rm -rf "$state/lock"; exit 1; }
+    taken=yes
+    echo taken
+  elif ! [ -d "$state/lock" ]; then
+    mkdir "$state/lock" || exit 1
+  fi
+fi
+if [ -d "$state/lock" ] && ! [ "$taken" ]; then
+  echo "locked $(cat "$state/lock/owner.json" 2>/dev/null)"
+fi
+# Where images and the copy of a build's files go, and our own state; asked beside the rest, as it takes as long.
+df -Pk "$("$docker" info --format '{{.DockerRootDir}}' 2>/dev/null)" /tmp "$state" 2>/dev/null |
+  awk -v least="$least" 'NR > 1 && $4 / 1024 < least { printf "full %s %d\n", $6, $4 / 1024 }' &
+for service in $services; do
+  "$docker" inspect --format "$format" "$service" "$service-candidate" "$service-next" "$service-discard" 2>/dev/null
+  ls "$state/swap-$service.json" 2>/dev/null
+done
+ls -d "$python" 2>/dev/null
+wait

@@ -1,0 +1,70 @@
+"""Whether a lock on the NAS is held by somebody who is still there."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import multiprocessing
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+
+def loop_lock_mine(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return ``entry`` with user, host and process id of this ansible-playbook.
+
+    Its token is the same in all of its processes, and in no other run.
+    """
+    parent = multiprocessing.parent_process()
+    pid = (parent.pid if parent else None) or os.getpid()
+    user, host = getpass.getuser(), socket.gethostname()
+    return {**entry, "user": user, "host": host, "pid": pid, "token": f"{user}@{host}:{pid}:{_born(pid)}"}
+
+
+def _born(pid: int) -> str:
+    """Return when a process began, in the kernel's ticks; a process id alone is used again.
+
+    Empty where there is no /proc to ask, as on macOS; "ended" of a zombie. See proc(5), fields 3 and 22 of ``stat``.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return ""
+    return "ended" if fields[0] in "ZX" else fields[19]
+
+
+def loop_lock_owner(lines: list[str]) -> dict[str, Any]:
+    """Return the owner in the output of begin.sh: none when we got the lock, empty but for ``held`` when unreadable."""
+    for line in lines:
+        if line.startswith("locked"):
+            try:
+                return {"held": True, **json.loads(line[len("locked") :])}
+            except (ValueError, TypeError):
+                return {"held": True}
+    return {"held": False}
+
+
+def loop_lock_dead(owner: dict[str, Any]) -> bool:
+    """Return whether the owner was a process of this user on this host, and is gone."""
+    if owner.get("user") != getpass.getuser() or owner.get("host") != socket.gethostname():
+        return False
+    pid = owner.get("pid")
+    if not isinstance(pid, int) or pid <= 0:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    # Alive, or a zombie that nobody buries; but is it the same one?
+    return not str(owner.get("token", "")).endswith(f":{_born(pid)}")
+
+
+class FilterModule:
+    """The filters of this file, as Ansible looks for them."""
+
+    def filters(self) -> dict[str, object]:
+        """Return each filter by its name."""
+        return {"loop_lock_mine": loop_lock_mine, "loop_lock_owner": loop_lock_owner, "loop_lock_dead": loop_lock_dead}

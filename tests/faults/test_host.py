@@ -1,0 +1,179 @@
+"""What can go wrong on the NAS itself while a deployment runs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.conftest import CRASH
+from tests.faults.conftest import Client
+from tests.faults.conftest import Run
+from tests.faults.conftest import append
+from tests.faults.conftest import is_served
+from tests.faults.conftest import left
+from tests.faults.conftest import next_run_succeeds
+from tests.faults.conftest import restored
+from tests.lab.conftest import CHECKOUT
+from tests.lab.conftest import LAB
+from tests.lab.conftest import STATE
+from tests.lab.conftest import Nas
+from tests.lab.conftest import Result
+from tests.lab.conftest import command
+from tests.lab.conftest import deploy
+
+EXEC = "/volume1/LOOP_CLevel/vault/loop_exec"
+# Takes loop-api's port as soon as nobody has it, and holds it.
+THIEF = """
+import socket, time
+while True:
+    thief = socket.socket()
+    thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        thief.bind(("0.0.0.0", 8082))
+        thief.listen()
+        break
+    except OSError:
+        thief.close()
+        time.sleep(0.001)
+time.sleep(600)
+"""
+
+
+def test_the_port_is_taken_by_another_container(nas: Nas, quick: Callable[..., Result]) -> None:
+    """It is named before anything is touched."""
+    before = nas.inspect("loop-api")["Id"]
+    nas.docker("stop", "loop-api")
+    nas.docker("run", "--detach", "--name", "squatter", "--publish", "8082:80", "loop-api:latest", "sleep", "600")
+    try:
+        result = quick("rebuild")
+    finally:
+        nas.docker("rm", "--force", "squatter")
+    assert result.returncode == 1
+    assert "taken by squatter" in result.stderr
+    assert nas.inspect("loop-api")["Id"] == before
+    assert left(nas) == []
+    next_run_succeeds(nas)
+
+
+def test_a_bind_source_is_missing(nas: Nas, quick: Callable[..., Result]) -> None:
+    """What runs has it still, and runs on."""
+    before = nas.lives()
+    nas.run("mv", EXEC, f"{EXEC}.away")
+    try:
+        with Client() as client:
+            result = quick("rebuild", "--force")
+    finally:
+        nas.run("mv", f"{EXEC}.away", EXEC)
+    assert result.returncode == 1
+    assert f"{EXEC} does not exist" in result.stderr
+    assert nas.lives() == before
+    assert client.longest < 1
+    next_run_succeeds(nas)
+
+
+@pytest.mark.parametrize("step", ["Build loop-api", "Make loop-api-candidate", "Swap in release"])
+def test_the_state_s_disk_is_full(checkout: Nas, step: str) -> None:
+    """Nothing is begun that could not be written down."""
+    auth, api = checkout.lives()
+    append(checkout, "FULL = True")
+    checkout.run("sh", "-c", f"cp -a {STATE} /tmp/state && mount -t tmpfs -o size=6m tmpfs {STATE}"
+                 f" && cp -a /tmp/state/. {STATE} && rm -rf /tmp/state && chmod 700 {STATE}")  # fmt: skip
+    try:
+        run = Run("rebuild")
+        run.until(step)
+        checkout.run("sh", "-c", f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null; true")
+        with Client() as client:
+            code = run.ends()
+        assert code in (0, 1), code
+        assert client.longest < 15
+        assert checkout.healthy()
+        assert checkout.life("loop-auth") == auth
+        if code:
+            assert checkout.life("loop-api") == api
+    finally:
+        checkout.run("umount", STATE)
+    restored(checkout)
+    next_run_succeeds(checkout)
+
+
+def test_the_engine_is_restarted_in_the_middle(nas: Nas) -> None:
+    """The replacement waits for it, and ends in one of the two."""
+    run = Run("rebuild", "--force")
+    run.until("Swap in release")
+    time.sleep(1)
+    nas.run("sv", "restart", "dockerd")
+    assert run.ends() in (0, 1, 5)
+    assert is_served(nas)
+    next_run_succeeds(nas)
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.7, 1.2, 1.8])
+def test_the_nas_is_rebooted_in_the_middle(nas: Nas, delay: float) -> None:
+    """It comes up with both services, before anybody runs anything."""
+    run = Run("rebuild", "--force")
+    run.until("Swap in release")
+    time.sleep(delay)
+    subprocess.run(["docker", "restart", "--time", "1", LAB], check=True, capture_output=True)
+    assert run.ends() in (1, 3)
+    assert is_served(nas)
+    assert nas.get(8084, "/health")["status"] == "ok"
+    assert command("loopdeploy", "lab", "up").returncode == 0
+    next_run_succeeds(nas)
+
+
+def test_a_rollback_that_fails_is_undone(checkout: Nas, quick: Callable[..., Result]) -> None:
+    """What ran before the rollback runs again, and the kept container is kept."""
+    append(checkout, CRASH)
+    deploy("rebuild")
+    restored(checkout)
+    deploy("rebuild")
+    checkout.run("touch", f"{CHECKOUT}/.crash")
+    try:
+        before = checkout.inspect("loop-api")["Id"], checkout.inspect("loop-api-previous")["Id"]
+        result = quick("rollback")
+        assert result.returncode == 5, result.stderr
+        assert "crash on purpose" in result.stderr
+        assert (checkout.inspect("loop-api")["Id"], checkout.inspect("loop-api-previous")["Id"]) == before
+        assert checkout.healthy()
+    finally:
+        checkout.run("rm", f"{CHECKOUT}/.crash")
+    next_run_succeeds(checkout)
+
+
+def test_a_rollback_that_cannot_be_undone_says_what_is_down_and_what_to_type(
+    nas: Nas, quick: Callable[..., Result]
+) -> None:
+    """Another program takes the port in the one moment in which it is free."""
+    deploy("rebuild", "--force")
+    before = nas.inspect("loop-api")["Id"]
+    nas.run(
+        "sh", "-c", "cat > /tmp/thief.py; python3.11 /tmp/thief.py >/dev/null 2>&1 & echo $! > /tmp/thief", stdin=THIEF
+    )
+    result = quick("rollback")
+    assert result.returncode == 1
+    assert "loop-api is down" in result.stderr
+    assert before[:12] in result.stderr
+    assert "`loopdeploy recover`" in result.stderr
+    nas.run("sh", "-c", "kill $(cat /tmp/thief)")
+    deploy("recover")
+    assert nas.healthy()
+    assert nas.inspect("loop-api")["Id"] == before
+    next_run_succeeds(nas)
+
+
+def test_the_clock_of_the_nas_is_a_day_off(nas: Nas, quick: Callable[..., Result]) -> None:
+    """Locks are counted in uptime and releases by their own names, so nothing expires and nothing is lost."""
+    nas.run("sh", "-c", "echo '+1d' > /etc/faketimerc; find / -xdev -name libfaketime.so.1 > /etc/ld.so.preload")
+    assert nas.run("cat", "/etc/ld.so.preload").strip(), "the practice NAS has no libfaketime"
+    try:
+        deploy("rebuild", "--force")
+        runs = json.loads(deploy("history", "--json").stdout)
+        assert runs[-1]["outcome"] == "done"
+    finally:
+        nas.run("rm", "/etc/ld.so.preload")
+    deploy("rebuild", "--force")
+    next_run_succeeds(nas)

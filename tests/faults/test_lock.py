@@ -1,0 +1,91 @@
+"""Locks that somebody left."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+import subprocess
+
+import pytest
+
+from tests.faults.conftest import next_run_succeeds
+from tests.lab.conftest import STATE
+from tests.lab.conftest import Nas
+from tests.lab.conftest import deploy
+from tests.lab.conftest import loopdeploy
+
+
+def lock(nas: Nas, **owner: object) -> None:
+    """Leave a lock on the NAS; one without an owner is half written."""
+    nas.run("mkdir", f"{STATE}/lock")
+    if owner:
+        nas.run("sh", "-c", f"cat > {STATE}/lock/owner.json", stdin=json.dumps(owner))
+
+
+def mine(pid: int) -> dict[str, object]:
+    """Return this user on this host as a lock's owner."""
+    user, host = getpass.getuser(), socket.gethostname()
+    return {"user": user, "host": host, "pid": pid, "token": f"{user}@{host}:{pid}:1", "verb": "rebuild", "at": "then"}
+
+
+def ended() -> int:
+    """Return the id of a process that is gone."""
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
+
+
+def test_the_lock_of_a_dead_process_is_taken_over(nas: Nas) -> None:
+    """It is named, and its run is closed in the history."""
+    lock(nas, **mine(ended()), lease=3600, until=10**9)
+    result = deploy("restart")
+    assert "that run is gone" in result.stdout
+    next_run_succeeds(nas)
+
+
+def test_the_lock_of_another_host_counts(nas: Nas) -> None:
+    """Nobody here can know whether that one still runs; `unlock` is for who does."""
+    uptime = int(float(nas.run("cat", "/proc/uptime").split()[0]))
+    before = nas.lives()
+    lock(nas, user="ann", host="desk", pid=1, token="t", verb="stop", at="then", lease=3600, until=uptime + 3000)
+    result = loopdeploy("restart")
+    assert result.returncode == 6
+    assert "ann on desk (process 1), who runs stop since then" in result.stderr
+    assert loopdeploy("rebuild").returncode == 6
+    assert nas.lives() == before
+    assert "ann on desk" in deploy("unlock").stdout
+    next_run_succeeds(nas)
+
+
+@pytest.mark.parametrize("until", [1, "x", None])
+def test_a_lock_past_its_lease_is_taken_over(nas: Nas, until: object) -> None:
+    """Whoever it was had his time."""
+    lock(nas, user="ann", host="desk", pid=1, token="t", verb="stop", at="then", lease=3600, until=until)
+    assert "its lease is over" in deploy("restart").stdout
+    next_run_succeeds(nas)
+
+
+def test_a_half_written_lock_counts_while_it_may_be_in_the_making(nas: Nas) -> None:
+    """A moment later it does not."""
+    lock(nas)
+    assert loopdeploy("restart").returncode == 6
+    nas.run("touch", "--date", "2 minutes ago", f"{STATE}/lock")
+    assert "half written" in deploy("restart").stdout
+    next_run_succeeds(nas)
+
+
+def test_a_lock_from_before_a_restart_of_the_nas_is_taken_over(nas: Nas) -> None:
+    """Nothing that ran then runs now."""
+    lock(nas, user="ann", host="desk", pid=1, token="t", verb="stop", at="then", lease=3600, until=10**12)
+    assert "started anew" in deploy("restart").stdout
+    next_run_succeeds(nas)
+
+
+@pytest.mark.parametrize("garbage", ["\\0\\1\\2 not json", '{"event": "start"', '[1, 2]\\n"x"\\n{}', ""])
+def test_a_history_full_of_garbage_is_read_and_written_on(nas: Nas, garbage: str) -> None:
+    """What can be read is shown; the next line is whole."""
+    nas.run("sh", "-c", f"printf '{garbage}' > {STATE}/history.jsonl")
+    deploy("restart")
+    (run,) = [run for run in json.loads(deploy("history", "--json").stdout) if run["verb"] == "restart"]
+    assert run["outcome"] == "done"
+    assert "restart" in deploy("history").stdout

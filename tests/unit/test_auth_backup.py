@@ -1,0 +1,240 @@
+"""Backups of an authorization server's database and keys, with a real SQLite and a scripted engine."""
+
+from __future__ import annotations
+
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.conftest import Outcome
+from tests.unit.conftest import Run
+from tests.unit.scripted_engine import Clock
+from tests.unit.scripted_engine import Container
+from tests.unit.scripted_engine import ScriptedEngine
+
+
+class Auth:
+    """What loop-auth knows, and its backups."""
+
+    def __init__(self, root: Path) -> None:
+        self.database, self.keys, self.backups = root / "oauth" / "oauth.db", root / "oauth" / "keys", root / "backups"
+        self.keys.mkdir(parents=True)
+        (self.keys / "k1.pem").write_text("key 1")
+        self.writer = sqlite3.connect(self.database)
+        self.writer.execute("PRAGMA journal_mode=WAL")
+        self.writer.execute("PRAGMA wal_autocheckpoint=0")
+        self.writer.execute("CREATE TABLE users (name)")
+        self.sign_up("ann")
+
+    def sign_up(self, name: str) -> None:
+        """Add a user; it stays in the write-ahead log."""
+        self.writer.execute("INSERT INTO users VALUES (?)", [name])
+        self.writer.commit()
+
+    def users(self, path: Path | None = None) -> list[str]:
+        """Return the names of the users in a database."""
+        with closing(sqlite3.connect(path or self.database)) as database:
+            return [name for (name,) in database.execute("SELECT name FROM users ORDER BY name")]
+
+    def names(self) -> list[str]:
+        """Return the names of the backups, the oldest first."""
+        return sorted(path.name for path in self.backups.iterdir())
+
+
+@pytest.fixture
+def auth(tmp_path: Path) -> Iterator[Auth]:
+    """Let an authorization server know a user and a key."""
+    auth = Auth(tmp_path)
+    yield auth
+    auth.writer.close()
+
+
+def module(run: Run, auth: Auth, check_mode: bool = False, **more: Any) -> Outcome:
+    """Run the module."""
+    paths = {"database": str(auth.database), "keys": str(auth.keys), "directory": str(auth.backups)}
+    return run("auth_backup", check_mode, **paths, **more)
+
+
+def test_backup_has_what_is_only_in_the_log(run: Run, auth: Auth) -> None:
+    """A copy of the file alone would not."""
+    copied = auth.database.parent / "copy.db"
+    copied.write_bytes(auth.database.read_bytes())
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        auth.users(copied)
+    kind, result = module(run, auth)
+    made = auth.backups / result["backup"]
+    assert (kind, auth.users(made / "oauth.db")) == ("ok", ["ann"])
+    assert (made / "keys" / "k1.pem").read_text() == "key 1"
+
+
+def test_backup_is_whole_and_readable_by_root_alone(run: Run, auth: Auth) -> None:
+    """One file without companions, and nothing half made beside it."""
+    made = auth.backups / module(run, auth)[1]["backup"]
+    assert sorted(path.name for path in made.iterdir()) == ["keys", "oauth.db"]
+    assert [path.stat().st_mode & 0o077 for path in (auth.backups, made, made / "oauth.db")] == [0, 0, 0]
+    assert auth.names() == [made.name]
+
+
+def test_five_newest_backups_are_kept(run: Run, auth: Auth, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest ones go."""
+    made = []
+    for second in range(7):
+        monkeypatch.setattr(clock, "strftime", lambda *_, second=second: f"20261122T08000{second}Z", raising=False)
+        made.append(module(run, auth)[1]["backup"])
+    assert auth.names() == made[-5:]
+
+
+def test_two_backups_of_the_same_second_are_two(
+    run: Run, auth: Auth, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One for the verb, one for the restore."""
+    monkeypatch.setattr(clock, "strftime", lambda *_: "20261122T080000Z", raising=False)
+    first, second = module(run, auth)[1]["backup"], module(run, auth)[1]["backup"]
+    assert auth.names() == [first, second]
+
+
+def test_nothing_to_back_up_is_no_failure(run: Run, auth: Auth) -> None:
+    """A first deployment."""
+    (auth.keys / "k1.pem").unlink()
+    auth.keys.rmdir()
+    auth.database.unlink()
+    assert module(run, auth) == ("ok", {"changed": False, "backup": ""})
+
+
+def test_check_mode_makes_none(run: Run, auth: Auth) -> None:
+    """It says that it would."""
+    assert module(run, auth, check_mode=True) == ("ok", {"changed": True, "backup": ""})
+    assert not auth.backups.exists()
+
+
+def test_damaged_database_is_no_backup(run: Run, auth: Auth) -> None:
+    """A backup that cannot be read is worse than none."""
+    auth.writer.close()
+    auth.database.write_bytes(b"garbage" * 1000)
+    kind, result = module(run, auth)
+    assert kind == "failed" and "cannot be backed up (file is not a database)" in result["msg"]
+    assert not [name for name in auth.names() if not name.endswith(".partial")]
+
+
+def test_full_disk_is_named(run: Run, auth: Auth) -> None:
+    """A file in the directory's place stands for a disk that takes no more."""
+    auth.backups.touch()
+    assert "free space on the NAS; nothing was touched." in module(run, auth)[1]["msg"]
+
+
+def test_python_without_sqlite_is_named(run: Run, auth: Auth, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a backup loop-auth is not replaced."""
+    monkeypatch.setitem(sys.modules, "sqlite3", None)
+    assert "set ansible_python_interpreter to one that has it" in module(run, auth)[1]["msg"]
+
+
+@pytest.fixture
+def server(engine: ScriptedEngine) -> Container:
+    """Let the container run that uses the files."""
+    return engine.add("loop-auth", run=True)
+
+
+def restore(run: Run, auth: Auth, engine: ScriptedEngine, backup: str = "latest", **more: Any) -> Outcome:
+    """Bring a backup back."""
+    state = str(Path(engine.path).parent)
+    wanted: dict[str, Any] = {"backup": backup, "container": "loop-auth", "state_dir": state, "socket": engine.path}
+    return module(run, auth, state="restored", **wanted, **more)
+
+
+@pytest.fixture
+def backup(run: Run, auth: Auth) -> str:
+    """Make a backup; since then a user signed up, and the keys were exchanged."""
+    name: str = module(run, auth)[1]["backup"]
+    auth.sign_up("bob")
+    (auth.keys / "k1.pem").unlink()
+    (auth.keys / "k2.pem").write_text("key 2")
+    return name
+
+
+def test_backup_is_brought_back_and_what_was_is_one_now(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backup: str
+) -> None:
+    """The running one's log does not get mixed in, and the service comes back as it was."""
+    engine.clock.now = begun = 5000.0
+    kind, result = restore(run, auth, engine)
+    assert (kind, result["restored"]) == ("ok", backup)
+    assert server.stopping < result["gap"] < engine.clock.now - begun
+    assert auth.users() == ["ann"] and [path.name for path in auth.keys.iterdir()] == ["k1.pem"]
+    made = auth.backups / result["backup"]
+    assert auth.users(made / "oauth.db") == ["ann", "bob"] and (made / "keys" / "k2.pem").exists()
+    assert (server.status, server.starts, server.policy) == ("running", 2, "unless-stopped")
+
+
+def test_keys_directory_stays_the_same(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backup: str
+) -> None:
+    """loop-api has it mounted, and would go on reading the old one."""
+    before = auth.keys.stat().st_ino
+    restore(run, auth, engine, backup)
+    assert auth.keys.stat().st_ino == before
+
+
+def test_backup_that_does_not_work_gives_way_to_what_was(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backup: str
+) -> None:
+    """The message says why, with the container's last words."""
+    server.refusal, server.log = "database is of another version", ["a"]
+    engine.hook = lambda: setattr(server, "refusal", "" if seen_starts(engine) > 1 else server.refusal)
+    kind, result = restore(run, auth, engine)
+    assert kind == "failed"
+    assert f"loop-auth does not work with the backup {backup} (database is of another version)" in result["msg"]
+    assert "its last log lines: a; " in result["msg"] and result["msg"].endswith("and it runs again.")
+    assert auth.users() == ["ann", "bob"] and [path.name for path in auth.keys.iterdir()] == ["k2.pem"]
+    assert (server.status, server.policy) == ("running", "unless-stopped")
+
+
+def seen_starts(engine: ScriptedEngine) -> int:
+    """Return how often a container was to be started, the next time counted."""
+    return 1 + sum(request.endswith("/start") and "/containers/" in request for request in engine.seen)
+
+
+def test_second_failure_says_what_is_down(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backup: str
+) -> None:
+    """What it had before is a backup, and the operator learns its name."""
+    server.refusal = "no such file"
+    kind, result = restore(run, auth, engine)
+    assert kind == "failed"
+    (made,) = [name for name in auth.names() if name != backup]
+    assert f"that is the backup {made}: mend the cause and run `loopdeploy restore --auth {made}`" in result["msg"]
+
+
+def test_full_list_of_backups_does_not_lose_the_wanted_one(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container
+) -> None:
+    """The oldest one is asked for, and one more is made."""
+    oldest, *_ = [module(run, auth)[1]["backup"] for _ in range(5)]
+    assert restore(run, auth, engine, oldest)[0] == "ok"
+
+
+@pytest.mark.parametrize("wanted", ["20200101T000000Z", "..", ""])
+def test_missing_backup_names_those_that_there_are(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backup: str, wanted: str
+) -> None:
+    """What the operator can type instead."""
+    assert restore(run, auth, engine, wanted)[1]["msg"].endswith(f"there are: {backup}.")
+    assert server.starts == 1
+
+
+def test_restore_needs_a_container(run: Run, auth: Auth, engine: ScriptedEngine, backup: str) -> None:
+    """Nothing was touched."""
+    assert "There is no container loop-auth" in restore(run, auth, engine)[1]["msg"]
+    assert auth.users() == ["ann", "bob"]
+
+
+def test_restore_in_check_mode_touches_nothing(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backup: str
+) -> None:
+    """It says which one it would bring back."""
+    assert restore(run, auth, engine, check_mode=True)[1]["restored"] == backup
+    assert engine.seen == [] and auth.names() == [backup]

@@ -1,0 +1,164 @@
+"""The two scripts around a verb, run by `sh` against a docker that is a script itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.conftest import ROLES
+
+FILES = ROLES / "loop_service" / "files"
+ME = {"verb": "rebuild", "token": "ann@desk:1:1"}
+DOCKER = """#!/bin/sh
+case $1 in
+  info) echo / ;;
+  inspect) shift 3; for name; do [ "$name" = loop-api ] && echo "/$name sha256:1a2b running healthy"; done; exit 1 ;;
+esac
+"""
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Path:
+    """Write a docker that knows of one container."""
+    path = tmp_path / "docker"
+    path.write_text(DOCKER)
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Return where the state will be."""
+    return tmp_path / "state"
+
+
+def sh(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a script as the role does."""
+    command = ["sh", "-c", (FILES / script).read_text(), script, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def begin(docker: Path, state: Path, entry: dict[str, Any] | None = None, least: int = 0) -> list[str]:
+    """Return what begin.sh tells."""
+    text = json.dumps(entry)[:-1] if entry else ""
+    return sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", text, 60, least).stdout.splitlines()
+
+
+def end(state: Path, **entry: Any) -> int:
+    """Return with what end.sh ends."""
+    return sh("end.sh", state, ME["token"], json.dumps({**ME, **entry})[:-1]).returncode
+
+
+def history(state: Path) -> list[dict[str, Any]]:
+    """Return the lines of the history that can be read."""
+    return [json.loads(line) for line in (state / "history.jsonl").read_text().splitlines()]
+
+
+def test_lock_is_taken_and_written_down(docker: Path, state: Path) -> None:
+    """One round trip: the lock, the history, and what runs."""
+    assert begin(docker, state, ME) == ["taken", "/loop-api sha256:1a2b running healthy"]
+    owner = json.loads((state / "lock" / "owner.json").read_text())
+    uptime = float(Path("/proc/uptime").read_text().split()[0])
+    assert {**ME, "lease": 60}.items() <= owner.items()
+    assert uptime + 55 < owner["until"] <= uptime + 60
+    assert {**ME, "event": "start", "at": owner["at"]} in history(state)
+    assert (state.stat().st_mode & 0o777, (state / "history.jsonl").stat().st_mode & 0o777) == (0o700, 0o600)
+
+
+def test_held_lock_is_told_and_left_alone(docker: Path, state: Path) -> None:
+    """Who holds it is for the module to judge."""
+    begin(docker, state, {"token": "bob@lap:2:2"})
+    told = begin(docker, state, ME)
+    assert told[0].startswith('locked {"token": "bob@lap:2:2"')
+    assert [line["token"] for line in history(state)] == ["bob@lap:2:2"]
+
+
+def test_lock_without_an_owner_is_held(docker: Path, state: Path) -> None:
+    """Somebody is just making it."""
+    (state / "lock").mkdir(parents=True)
+    assert begin(docker, state, ME)[0] == "locked "
+
+
+def test_check_mode_takes_no_lock(docker: Path, state: Path) -> None:
+    """It only reads, on a NAS that knows nothing of loopdeploy, too."""
+    assert begin(docker, state) == ["/loop-api sha256:1a2b running healthy"]
+    assert not state.exists()
+
+
+@pytest.mark.parametrize("left", ['{"event": "st', '{"event": "start"}\n', ""])
+def test_truncated_history_goes_on_in_a_line_of_its_own(docker: Path, state: Path, left: str) -> None:
+    """A full disk or a power cut may have cut the last one."""
+    state.mkdir()
+    (state / "history.jsonl").write_text(left)
+    begin(docker, state, ME)
+    lines = (state / "history.jsonl").read_text().splitlines()
+    assert lines[:-1] == ([left.strip()] if left else [])
+    assert json.loads(lines[-1])["token"] == ME["token"]
+
+
+def test_disk_without_room_is_named(docker: Path, state: Path) -> None:
+    """Its mount point, and how many MiB are left."""
+    full = [line.split() for line in begin(docker, state, ME, least=10**9) if line.startswith("full ")]
+    assert full and all(os.path.ismount(where) and int(left) < 10**9 for _, where, left in full)
+
+
+def test_history_that_cannot_be_written_takes_no_lock(docker: Path, state: Path) -> None:
+    """A directory in the file's place stands for a disk that takes no more."""
+    (state / "history.jsonl").mkdir(parents=True)
+    assert "taken" not in begin(docker, state, ME)
+    assert not (state / "lock").exists()
+
+
+def test_journal_of_an_interrupted_swap_is_told(docker: Path, state: Path) -> None:
+    """So that the verb heals it first."""
+    state.mkdir()
+    (state / "swap-loop-api.json").touch()
+    assert f"{state}/swap-loop-api.json" in begin(docker, state)
+
+
+def test_end_writes_the_outcome_and_gives_the_lock_back(docker: Path, state: Path) -> None:
+    """With each replacement of the run."""
+    begin(docker, state, ME)
+    (state / "lock" / "swaps.jsonl").write_text('{"service": "loop-auth"}\n{"service": "loop-api"}\n')
+    assert end(state, outcome="done", step="") == 0
+    line = history(state)[-1]
+    assert (line["event"], line["outcome"], line["token"]) == ("end", "done", ME["token"])
+    assert line["swaps"] == [{"service": "loop-auth"}, {"service": "loop-api"}]
+    assert not (state / "lock").exists()
+
+
+def test_end_leaves_another_one_s_lock_alone(docker: Path, state: Path) -> None:
+    """One who failed before having it, or lost it, still tells the outcome."""
+    begin(docker, state, {"token": "bob@lap:2:2"})
+    (state / "lock" / "swaps.jsonl").write_text('{"service": "loop-auth"}\n')
+    assert end(state, outcome="failed", step="Build") == 0
+    assert (history(state)[-1]["outcome"], history(state)[-1]["swaps"]) == ("failed", [])
+    assert (state / "lock").exists()
+
+
+def test_end_on_a_new_nas_writes_nothing(state: Path) -> None:
+    """Without a state directory there was no run."""
+    assert end(state, outcome="failed", step="") == 0
+    assert not state.exists()
+
+
+def test_end_that_cannot_write_still_gives_the_lock_back(docker: Path, state: Path) -> None:
+    """The next run must not wait for a lease."""
+    begin(docker, state, ME)
+    (state / "history.jsonl").unlink()
+    (state / "history.jsonl").mkdir()
+    assert end(state, outcome="done", step="") != 0
+    assert not (state / "lock").exists()
+
+
+def test_end_without_a_newline_before_it_has_a_line_of_its_own(docker: Path, state: Path) -> None:
+    """The disk may have been full when the verb began."""
+    begin(docker, state, ME)
+    (state / "history.jsonl").write_text('{"event": "st')
+    assert end(state, outcome="done", step="") == 0
+    assert json.loads((state / "history.jsonl").read_text().splitlines()[1])["event"] == "end"

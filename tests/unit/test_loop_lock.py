@@ -1,0 +1,118 @@
+"""Whether the owner of a lock is still there, seen from where the operator is."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+Filters = dict[str, Callable[..., Any]]
+
+
+@pytest.fixture
+def filters(load: Callable[[str], ModuleType]) -> Filters:
+    """Return the filters as Ansible gets them."""
+    return dict(load("loop_service/filter_plugins/loop_lock.py").FilterModule().filters())
+
+
+@pytest.fixture
+def mine(filters: Filters) -> dict[str, Any]:
+    """Return the owner that this process would be."""
+    return dict(filters["loop_lock_mine"]({"verb": "rebuild"}))
+
+
+def ended() -> int:
+    """Return the id of a process that is gone."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_owner_is_this_user_on_this_host(mine: dict[str, Any]) -> None:
+    """Its token names the process, and when that began."""
+    assert (mine["user"], mine["host"], mine["pid"]) == (getpass.getuser(), socket.gethostname(), os.getpid())
+    assert mine["verb"] == "rebuild"
+    assert mine["token"].startswith(f"{getpass.getuser()}@{socket.gethostname()}:{os.getpid()}:")
+    assert mine["token"].rpartition(":")[2].isdigit()
+
+
+def test_every_process_of_a_run_is_the_same_owner(filters: Filters, mine: dict[str, Any]) -> None:
+    """Ansible evaluates a filter in its workers, too."""
+    import multiprocessing
+
+    queue = multiprocessing.get_context("fork").SimpleQueue()
+    worker = multiprocessing.get_context("fork").Process(
+        target=lambda: queue.put(filters["loop_lock_mine"]({})["token"])
+    )
+    worker.start()
+    assert queue.get() == mine["token"]
+    worker.join()
+
+
+@pytest.mark.parametrize(
+    ("lines", "owner"),
+    [
+        ([], {"held": False}),
+        (["taken", "/loop-api locked"], {"held": False}),
+        (["x", 'locked {"user": "ann"}'], {"held": True, "user": "ann"}),
+        (["locked "], {"held": True}),
+        (['locked {"user": '], {"held": True}),
+        (["locked []"], {"held": True}),
+        (["locked 3"], {"held": True}),
+        (['locked "x"'], {"held": True}),
+    ],
+)
+def test_owner_is_read_from_what_begin_told(filters: Filters, lines: list[str], owner: dict[str, Any]) -> None:
+    """Half of one, or none, is an owner that cannot be named."""
+    assert filters["loop_lock_owner"](lines) == owner
+
+
+def test_running_owner_is_not_dead(filters: Filters, mine: dict[str, Any]) -> None:
+    """A second call beside the first waits its turn."""
+    assert filters["loop_lock_dead"](mine) is False
+
+
+def test_ended_owner_is_dead(filters: Filters, mine: dict[str, Any]) -> None:
+    """It was killed, and will not give the lock back."""
+    assert filters["loop_lock_dead"]({**mine, "pid": ended()}) is True
+
+
+def test_another_process_with_its_id_is_not_the_owner(filters: Filters, mine: dict[str, Any]) -> None:
+    """Process ids are used again."""
+    assert filters["loop_lock_dead"]({**mine, "token": mine["token"] + "0"}) is True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"user": "ann"}, {"host": "desk"}, {"pid": "x"}, {"pid": None}, {"pid": 2**80}, {"pid": -1}, {"pid": 1.5}],
+)
+def test_owner_of_whom_nothing_is_known_is_not_dead(
+    filters: Filters, mine: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """Another user's or another host's run may well be alive; its lease decides."""
+    assert filters["loop_lock_dead"]({**mine, **changes}) is False
+
+
+@pytest.mark.parametrize("owner", [{}, {"held": True}])
+def test_unknown_owner_is_not_dead(filters: Filters, owner: dict[str, Any]) -> None:
+    """A lock that is just being made has none yet."""
+    assert filters["loop_lock_dead"](owner) is False
+
+
+def test_without_proc_the_process_alone_counts(
+    filters: Filters, mine: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS there is no /proc to ask."""
+    monkeypatch.setitem(filters["loop_lock_dead"].__globals__, "_born", lambda pid: "")
+    entry = filters["loop_lock_mine"]({})
+    assert entry["token"].endswith(f":{os.getpid()}:")
+    assert filters["loop_lock_dead"](entry) is False
+    assert json.dumps(entry)
