@@ -1,0 +1,1 @@
+"""The two reference services, each as a process of its own."""
