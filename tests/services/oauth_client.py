@@ -33,7 +33,7 @@ class Pkce:
 
 @dataclass
 class Browser:
-    """A browser that holds the service's one cookie, also a Secure one when the service is reached without its proxy."""
+    """A browser with the service's one cookie, also a Secure one when the service is reached without its proxy."""
 
     http: httpx.Client
     cookie: str = ""
@@ -112,7 +112,8 @@ class OAuthClient:
             "resource": self.resource,
             **changes,
         }
-        return self.url("/authorize?") + urlencode({name: value for name, value in parameters.items() if value is not None})
+        given = {name: value for name, value in parameters.items() if value is not None}
+        return self.url("/authorize?") + urlencode(given)
 
     def browser(self) -> Browser:
         """Return a new browser."""
@@ -126,12 +127,15 @@ class OAuthClient:
 
     def redeem(self, code: str, pkce: Pkce, **changes: str | None) -> httpx.Response:
         """Ask for tokens for a code."""
-        return self.token(
-            grant_type="authorization_code",
-            code=code,
-            code_verifier=pkce.verifier,
-            **{"redirect_uri": self.redirect_uri, "resource": self.resource, **changes},
-        )
+        parameters: dict[str, str | None] = {
+            "grant_type": "authorization_code",
+            "code": code,
+            "code_verifier": pkce.verifier,
+            "redirect_uri": self.redirect_uri,
+            "resource": self.resource,
+            **changes,
+        }
+        return self.token(**parameters)
 
     def refresh(self, refresh_token: str, **changes: str | None) -> httpx.Response:
         """Ask for the next tokens."""

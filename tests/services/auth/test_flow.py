@@ -60,7 +60,7 @@ def test_a_confidential_client_shows_its_secret(auth: Auth, client: OAuthClient,
     assert answer.status_code == 200
 
 
-def test_sign_ins_survive_a_restart(make: object, auth: Auth, client: OAuthClient) -> None:
+def test_sign_ins_survive_a_restart(auth: Auth, client: OAuthClient) -> None:
     """Tokens refresh and the key stays the same."""
     tokens = client.connect(NAME, PASSWORD)
     keys = client.http.get(client.url("/.well-known/jwks.json")).json()

@@ -17,6 +17,7 @@ from anyio.to_thread import run_sync
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6749 import UnsupportedResponseTypeError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse
@@ -182,7 +183,12 @@ def _decide(visit: Visit, action: str) -> Response:
 
 def _validated(provider: Provider, request: WebRequest) -> CodeGrant:
     """Return the grant that is asked for, or raise OAuth2Error, with a redirect URI once that is known to be right."""
-    grant: CodeGrant = provider.get_consent_grant(request)
+    try:
+        grant: CodeGrant = provider.get_consent_grant(request)
+    except UnsupportedResponseTypeError as error:
+        if request.payload.response_type is None:
+            error.error = "invalid_request"
+        raise
     try:
         provider.check_resource(request)
     except InvalidTargetError as error:

@@ -68,7 +68,8 @@ class ClientDocuments:
         try:
             connection = self._connect(parts.hostname or "")
             try:
-                connection.request("GET", url.removeprefix(f"https://{parts.netloc}"), headers={"Accept": "application/json"})
+                target = url.removeprefix(f"https://{parts.netloc}")
+                connection.request("GET", target, headers={"Accept": "application/json"})
                 return _read(connection.getresponse(), deadline)
             finally:
                 connection.close()
@@ -118,7 +119,9 @@ def is_public(address: str) -> bool:
 
 
 # IPv6 that a gateway turns into IPv4, private addresses too: NAT64, 6to4, Teredo, and IPv4-compatible.
-_TRANSLATED = [ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")]
+_TRANSLATED = [
+    ipaddress.ip_network(text) for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "::/96")
+]
 
 
 def check_url(url: str) -> None:
@@ -139,11 +142,16 @@ def read_document(url: str, content: bytes) -> Client:
         raise DocumentError("The client's document is about another client.")
     if document.get("token_endpoint_auth_method", "none") != "none" or "client_secret" in document:
         raise DocumentError("The client's document asks for a secret; only public clients have documents here.")
-    uris = document.get("redirect_uris")
-    if not isinstance(uris, list) or not uris or not all(isinstance(uri, str) and redirects.is_allowed(uri) for uri in uris):
-        raise DocumentError("The client's document has redirect URIs that are not allowed here.")
     name = document.get("client_name", "")
-    return Client(url, readable_name(name) if isinstance(name, str) else "", tuple(uris))
+    return Client(url, readable_name(name) if isinstance(name, str) else "", _redirect_uris(document))
+
+
+def _redirect_uris(document: dict[str, object]) -> tuple[str, ...]:
+    uris = document.get("redirect_uris")
+    allowed = [isinstance(uri, str) and redirects.is_allowed(uri) for uri in uris] if isinstance(uris, list) else []
+    if not isinstance(uris, list) or not allowed or not all(allowed):
+        raise DocumentError("The client's document has redirect URIs that are not allowed here.")
+    return tuple(uris)
 
 
 def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:

@@ -83,7 +83,8 @@ def find_client(connection: sqlite3.Connection, client_id: str) -> Client | None
     row = connection.execute("SELECT * FROM clients WHERE id = ?", [client_id]).fetchone()
     if row is None:
         return None
-    return Client(row["id"], row["name"], tuple(json.loads(row["redirect_uris"])), row["auth_method"], row["secret_hash"])
+    uris = tuple(json.loads(row["redirect_uris"]))
+    return Client(row["id"], row["name"], uris, row["auth_method"], row["secret_hash"])
 
 
 def add_client(

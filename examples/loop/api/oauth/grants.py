@@ -50,9 +50,8 @@ class Credential:
 def add_grant(connection: sqlite3.Connection, client_id: str, user_id: str, scope: str, resource: str) -> str:
     """Remember what a user allowed a client and return the grant's id."""
     grant_id = secrets.token_hex(16)
-    connection.execute(
-        "INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?)", [grant_id, client_id, user_id, scope, resource, int(time.time())]
-    )
+    values = [grant_id, client_id, user_id, scope, resource, int(time.time())]
+    connection.execute("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?)", values)
     return grant_id
 
 

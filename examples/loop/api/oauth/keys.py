@@ -15,7 +15,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from joserfc.jwk import KeySet
 from joserfc.jwk import RSAKey
 
 log = logging.getLogger("loop-auth")

@@ -15,8 +15,11 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Mount
 from starlette.routing import Route
+from starlette.types import ASGIApp
+from starlette.types import Receive
+from starlette.types import Scope
+from starlette.types import Send
 
 from api.oauth.authorization import authorize
 from api.oauth.database import DatabaseUnavailable
@@ -37,17 +40,29 @@ from api.oauth.tokens import token
 
 log = logging.getLogger("loop-auth")
 
-# Open to programs in browsers on any site: nothing here goes by a cookie.
-_open = [
+ROUTES = [
+    Route("/health", health),
+    Route("/authorize", authorize, methods=["GET", "POST"]),
     Route("/.well-known/oauth-authorization-server", metadata),
     Route("/.well-known/jwks.json", jwks),
     Route("/token", token, methods=["POST"]),
     Route("/register", register, methods=["POST"]),
     Route("/revoke", revoke, methods=["POST"]),
 ]
-_cors = Middleware(
-    CORSMiddleware, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"], expose_headers=["*"]
-)
+#: Open to programs in browsers on any site: nothing there goes by a cookie.
+OPEN = {route.path for route in ROUTES} - {"/authorize", "/health"}
+
+
+class OpenToBrowsers:
+    """CORS on the routes that are open."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.open = CORSMiddleware(app, allow_origins=["*"], allow_methods=["GET", "POST"], allow_headers=["*"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        await (self.open if scope.get("path") in OPEN else self.app)(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -62,11 +77,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     except KeyTrouble as error:
         raise SystemExit(str(error)) from error
     app = Starlette(
-        routes=[
-            Route("/health", health),
-            Route("/authorize", authorize, methods=["GET", "POST"]),
-            Mount("/", routes=_open, middleware=[_cors]),
-        ],
+        routes=ROUTES,
+        middleware=[Middleware(OpenToBrowsers)],
         exception_handlers={
             DatabaseUnavailable: _unavailable,
             TooLarge: _too_large,
@@ -114,5 +126,5 @@ async def _too_large(request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     """Answer what no route takes, as JSON like the rest."""
     assert isinstance(error, HTTPException)
-    return reply(error.status_code, {"error": "invalid_request", "error_description": error.detail}, list((error.headers or {}).items()))
-
+    body = {"error": "invalid_request", "error_description": error.detail}
+    return reply(error.status_code, body, list((error.headers or {}).items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import json
@@ -11,11 +12,13 @@ from dataclasses import dataclass
 from dataclasses import field
 from urllib.parse import parse_qsl
 
+import anyio
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidClientError
 from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc6749 import OAuth2Request
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -23,6 +26,8 @@ from starlette.responses import Response
 
 #: The most that a query or a body may hold, in bytes.
 LIMIT = 16 * 1024
+#: The longest that a body may take, in seconds.
+BODY_TIME = 10
 
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
@@ -48,7 +53,7 @@ class Parameters:
     resources: tuple[str, ...] = ()
 
 
-class WebRequest(OAuth2Request):  # type: ignore[misc]
+class WebRequest(OAuth2Request):
     """A request as Authlib wants it, under the public URL whatever proxy it came through."""
 
     def __init__(self, method: str, uri: str, headers: Mapping[str, str], parameters: Parameters) -> None:
@@ -68,16 +73,22 @@ class WebRequest(OAuth2Request):  # type: ignore[misc]
 
 
 async def read_body(request: Request) -> bytes:
-    """Return the body, or raise TooLarge as soon as it is."""
+    """Return the body; raises TooLarge as soon as it is, HTTPException when it does not come in time."""
     body = b""
     try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > LIMIT:
-                raise TooLarge
+        with anyio.fail_after(BODY_TIME):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > LIMIT:
+                    raise TooLarge
     except ClientDisconnect:
         # Nobody waits for the answer; an empty form gets the shortest.
         return b""
+    except TimeoutError as error:
+        raise HTTPException(408, "The body did not come in time.", {"Connection": "close"}) from error
+    except asyncio.CancelledError as error:
+        # The service stops. Nothing was done yet, so the client may ask again.
+        raise HTTPException(503, "The service restarts.", {"Retry-After": "5"}) from error
     return body
 
 

@@ -37,19 +37,19 @@ log = logging.getLogger("loop-auth")
 AUTH_METHODS = ["none", "client_secret_post", "client_secret_basic"]
 
 
-class InvalidTargetError(OAuth2Error):  # type: ignore[misc]
+class InvalidTargetError(OAuth2Error):
     """The ``resource`` is none that tokens are given for (RFC 8707, section 2)."""
 
     error = "invalid_target"
 
 
-class UnsupportedTokenError(OAuth2Error):  # type: ignore[misc]
+class UnsupportedTokenError(OAuth2Error):
     """An access token lives until it expires; it cannot be revoked (RFC 7009, section 2.2.1)."""
 
     error = "unsupported_token_type"
 
 
-class Provider(AuthorizationServer):  # type: ignore[misc]
+class Provider(AuthorizationServer):
     """An authorization server for the length of one transaction.
 
     ``known`` are clients that are not in the database: those with a metadata document.
@@ -105,7 +105,7 @@ class Provider(AuthorizationServer):  # type: ignore[misc]
         return error_reply(error)
 
 
-class RequiredCodeChallenge(CodeChallenge):  # type: ignore[misc]
+class RequiredCodeChallenge(CodeChallenge):
     """PKCE with S256, asked for before anybody signs in (RFC 7636; OAuth 2.1, section 4.1.1)."""
 
     SUPPORTED_CODE_CHALLENGE_METHOD = ["S256"]
@@ -123,7 +123,7 @@ class RequiredCodeChallenge(CodeChallenge):  # type: ignore[misc]
         super().validate_code_challenge(grant, redirect_uri)
 
 
-class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+class CodeGrant(AuthorizationCodeGrant):
     """Codes: a minute long, for one use; a second use revokes what came of the first (RFC 6749, section 4.1.2)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
@@ -156,7 +156,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         return user_by_id(self.server.connection, authorization_code.user_id)
 
 
-class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
+class RefreshGrant(RefreshTokenGrant):
     """Refresh tokens: each for one use, the next in its answer (OAuth 2.1, section 4.3.1)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
@@ -182,7 +182,7 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
         grants.use_refresh_token(self.server.connection, refresh_token)
 
 
-class Revocation(RevocationEndpoint):  # type: ignore[misc]
+class Revocation(RevocationEndpoint):
     """Revocation of refresh tokens, and with one of its whole family (RFC 7009)."""
 
     CLIENT_AUTH_METHODS = AUTH_METHODS
@@ -206,7 +206,7 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
         log.info("The client %s gave its tokens back.", token.client_id)
 
 
-class TokenGenerator(JWTBearerTokenGenerator):  # type: ignore[misc]
+class TokenGenerator(JWTBearerTokenGenerator):
     """Access tokens: JWTs for loop-api (RFC 9068)."""
 
     def __init__(self, settings: Settings, keys: KeyRing) -> None:
@@ -236,4 +236,3 @@ def usable(connection: sqlite3.Connection, found: Credential | None, client: Cli
         log.warning("The client %s used a code or refresh token twice: all its family is revoked.", client.id)
         return None
     return None if found.expired else found
-

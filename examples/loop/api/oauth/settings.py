@@ -58,14 +58,14 @@ def _required(environment: Mapping[str, str], name: str) -> str:
 
 
 def _issuer(value: str) -> str:
-    """Return the public URL: https (plain http on loopback only), a host and nothing behind it (RFC 8414, section 2)."""
+    """Return the public URL: https, on loopback also http; a host and nothing behind it (RFC 8414, section 2)."""
     try:
         url = urlsplit(value)
         host, _ = url.hostname, url.port
     except ValueError:
         host = None
     if not host or value != f"{url.scheme}://{url.netloc}" or "@" in url.netloc or url.netloc != url.netloc.lower():
-        raise SystemExit(f"OAUTH_ISSUER is {value}; set it to the public URL with no path or slash: https://example.com.")
+        raise SystemExit(f"OAUTH_ISSUER is {value}; set it to a URL without path or slash, like https://example.com.")
     if url.scheme != "https" and not (url.scheme == "http" and host in LOOPBACK):
         raise SystemExit(f"OAUTH_ISSUER is {value}; set it to an https URL, tokens must not travel in clear.")
     return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +16,6 @@ from api.oauth.messages import read_form
 from api.oauth.provider import Provider
 from api.oauth.service import Service
 from api.oauth.service import service_of
-
 
 Answer = Callable[[Provider, WebRequest], Response]
 
@@ -37,6 +37,8 @@ async def _answer(request: Request, answer: Answer) -> Response:
         return error_reply(error)
     service = service_of(request)
     uri = f"{service.settings.issuer}{request.url.path}"
+    if request.url.path == "/token" and not parameters.data.get("grant_type"):
+        return error_reply(InvalidRequestError("Missing 'grant_type' in request."))
     oauth_request = WebRequest(request.method, uri, request.headers, parameters)
     return await run_in_threadpool(_in_transaction, service, oauth_request, answer)
 

@@ -81,7 +81,8 @@ def sign_in(connection: sqlite3.Connection, user: User, browser: str) -> str:
     now = int(time.time())
     cookie = new_secret()
     connection.execute("DELETE FROM browsers WHERE hash = ?", [digest(browser)])
-    connection.execute("INSERT INTO browsers VALUES (?, ?, ?, ?)", [digest(cookie), user.id, now + SIGNED_IN, now + KNOWN])
+    values = [digest(cookie), user.id, now + SIGNED_IN, now + KNOWN]
+    connection.execute("INSERT INTO browsers VALUES (?, ?, ?, ?)", values)
     return cookie
 
 
