@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.oauth import redirects
+from api.oauth.clients import UNTOUCHED
 from api.oauth.clients import Client
 from api.oauth.clients import TooManyClients
 from api.oauth.clients import add_client
@@ -29,6 +31,15 @@ from api.oauth.service import service_of
 MOST_URIS = 10
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What a client may ask for."""
+
+    name: str
+    redirect_uris: list[str]
+    auth_method: str
+
+
 class MetadataError(Exception):
     """The client's metadata is refused; the code is one of RFC 7591, section 3.2.2."""
 
@@ -40,29 +51,33 @@ class MetadataError(Exception):
 async def register(request: Request) -> Response:
     """Register a client."""
     service = service_of(request)
-    body = await read_body(request)
-    if wait := service.registrations.take(client_address(request)):
-        return _refusal(429, "temporarily_unavailable", "Too many registrations; try again later.", wait)
     try:
-        return await run_in_threadpool(_register, service, body)
+        wanted = _wanted(await read_body(request))
+        if wait := service.registrations.take(client_address(request)):
+            return _refusal(429, "temporarily_unavailable", "Too many registrations; try again later.", wait)
+        return await run_in_threadpool(_register, service, wanted)
     except MetadataError as error:
         return _refusal(400, error.code, str(error))
     except TooManyClients:
-        return _refusal(429, "temporarily_unavailable", "Too many clients wait for their first token.", 900)
+        return _refusal(429, "temporarily_unavailable", "Too many clients wait for their first token.", UNTOUCHED)
 
 
-def _register(service: Service, body: bytes) -> Response:
+def _wanted(body: bytes) -> Wanted:
+    """Return what a client asks to be registered with, or raise MetadataError."""
     try:
         metadata = read_json(body)
     except ValueError as error:
         raise MetadataError("The body must be a JSON object.") from error
     _check_uses(metadata)
-    name, uris, method = _name(metadata), _redirect_uris(metadata), _auth_method(metadata)
-    secret = None if method == "none" else new_secret()
+    return Wanted(_name(metadata), _redirect_uris(metadata), _auth_method(metadata))
+
+
+def _register(service: Service, wanted: Wanted) -> Response:
+    secret = None if wanted.auth_method == "none" else new_secret()
     with service.database.transaction() as connection:
         prune_clients(connection, service.settings.refresh_token_life)
-        client = add_client(connection, name, uris, method, secret)
-    log.info("The client %s is registered, for %s.", client.id, redirects.host_of(uris[0]))
+        client = add_client(connection, wanted.name, wanted.redirect_uris, wanted.auth_method, secret)
+    log.info("The client %s is registered, for %s.", client.id, redirects.host_of(client.redirect_uris[0]))
     return reply(201, _information(client, secret), [])
 
 
