@@ -133,15 +133,14 @@ def free_port() -> int:
 Make = Callable[..., Auth]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
-    """Start further ones, each in a directory of its own."""
+    """Make further ones, each in a directory of its own."""
     made: list[Auth] = []
 
-    def _make(**changes: object) -> Auth:
-        auth = Auth(tmp_path_factory.mktemp("auth"), **changes)  # type: ignore[arg-type]
-        made.append(auth)
-        return auth
+    def _make(issuer: str = "", environment: dict[str, str] | None = None) -> Auth:
+        made.append(Auth(tmp_path_factory.mktemp("auth"), issuer, environment=environment or {}))
+        return made[-1]
 
     yield _make
     for auth in made:
@@ -150,7 +149,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Make]:
             auth.process.wait()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def auth(make: Make) -> Auth:
     """Return a running one with a user."""
     auth = make().start()

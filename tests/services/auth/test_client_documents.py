@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import http.client
 import json
 import socket
 import ssl
@@ -59,7 +58,7 @@ class Site:
         self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
         self.trust = ssl.create_default_context(cafile=str(certificate))
 
-    def connect(self, host: str) -> http.client.HTTPSConnection:
+    def connect(self, host: str) -> PinnedConnection:
         """Connect as to a public address."""
         return PinnedConnection(host, "127.0.0.1", self.server.server_port, self.trust)
 
@@ -134,14 +133,20 @@ def test_a_document_that_does_not_fit_is_refused_and_not_kept(site: Site, change
     assert documents.client(URL).name == "App"
 
 
-def drip(handler: BaseHTTPRequestHandler) -> None:
+def drip(handler: BaseHTTPRequestHandler, headers: bool = True) -> None:
     """Answer a byte at a time, as whoever wants to hold the service up."""
-    handler.send_response(200)
-    handler.end_headers()
+    if headers:
+        send(handler, b"")
     with suppress(OSError):
         for _ in range(50):
             handler.wfile.write(b" ")
             time.sleep(0.1)
+
+
+def drip_headers(handler: BaseHTTPRequestHandler) -> None:
+    """The same before the body."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+    drip(handler, headers=False)
 
 
 @pytest.mark.parametrize(
@@ -157,6 +162,7 @@ def drip(handler: BaseHTTPRequestHandler) -> None:
         lambda handler: handler.wfile.write(b"nonsense\r\n\r\n"),
         lambda handler: None,
         drip,
+        drip_headers,
     ],
 )
 def test_a_bad_answer_is_a_refusal_in_time(site: Site, monkeypatch: pytest.MonkeyPatch, answer: Answer) -> None:
@@ -252,7 +258,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(monkeypatch: pytes
     assert (resolved, connected) == (["app.example"], [("1.1.1.1", 443)])
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "no-such-name.invalid"])
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "a..b", "a" * 64 + ".example"])
 def test_a_running_service_fetches_nothing_from_itself(make: Make, host: str) -> None:
     """With the switch on; the person is told, and nobody is redirected."""
     auth = make(environment={"OAUTH_CLIENT_ID_METADATA_DOCUMENTS": "on"}).start()

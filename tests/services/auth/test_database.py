@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Callable
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from contextlib import contextmanager
 from pathlib import Path
@@ -49,10 +51,16 @@ def require_503(answer: httpx.Response) -> None:
 
 def require_out_of_order(auth: Auth, client: OAuthClient, reason: str) -> None:
     """Every route that needs the database says so; the others answer, and the log has a sentence."""
-    require_503(client.refresh("x"))
-    require_503(client.post("/revoke", token="x"))
-    require_503(client.register())
-    require_503(client.browser().get(client.authorize_url(Pkce())))
+    page = client.authorize_url(Pkce())
+    asked: list[Callable[[], httpx.Response]] = [
+        lambda: client.refresh("x"),
+        lambda: client.post("/revoke", token="x"),
+        lambda: client.register(),
+        lambda: client.browser().get(page),
+    ]
+    with ThreadPoolExecutor(len(asked)) as threads:
+        for answer in threads.map(lambda ask: ask(), asked):
+            require_503(answer)
     health = client.http.get(client.url("/health"))
     assert (health.status_code, health.json()["status"], health.json()["database"]) == (200, "degraded", reason)
     assert client.http.get(client.url("/.well-known/jwks.json")).status_code == 200

@@ -9,16 +9,15 @@ from pathlib import Path
 
 import httpx
 import pytest
-from api.oauth import keys
+from api.oauth import key_files
+from api.oauth.key_files import KeyTrouble
+from api.oauth.keys import SKEW
 from api.oauth.keys import KeyRing
-from api.oauth.keys import KeyTrouble
 from joserfc.jwk import RSAKey
 
 from tests.services.auth.conftest import NAME
 from tests.services.auth.conftest import PASSWORD
-from tests.services.auth.conftest import Auth
 from tests.services.auth.conftest import Make
-from tests.services.oauth_client import OAuthClient
 
 LIFE = 3600
 
@@ -88,27 +87,27 @@ def test_the_key_of_the_first_loop_auth_goes_on(tmp_path: Path) -> None:
     ring = KeyRing(tmp_path, LIFE)
     ring.prepare()
     assert ring.signing_key().kid == key.thumbprint()
-    keys.rotate(tmp_path, 0)
+    key_files.rotate(tmp_path, 0)
     ring.retire()
-    assert [file.path.suffix for file in keys.list_keys(tmp_path)] == [".pub", ".pem"]
+    assert [file.path.suffix for file in key_files.list_keys(tmp_path)] == [".pub", ".pem"]
 
 
 def test_a_rotation_publishes_first_and_drops_last(ring: KeyRing, monkeypatch: pytest.MonkeyPatch) -> None:
     """Published, signing, then public only for as long as the last token lives."""
     old = ring.signing_key().kid
-    new = keys.rotate(ring.directory).kid
+    new = key_files.rotate(ring.directory).kid
     assert kids(ring) == [old, new]
     assert ring.signing_key().kid == old
     with pytest.raises(KeyTrouble, match="waits already"):
-        keys.rotate(ring.directory)
-    at(monkeypatch, keys.HEAD_START - 5)
+        key_files.rotate(ring.directory)
+    at(monkeypatch, key_files.HEAD_START - 5)
     assert ring.signing_key().kid == old
     at(monkeypatch, 10)
     assert ring.signing_key().kid == new
     ring.retire()
-    assert [file.private for file in keys.list_keys(ring.directory)] == [False, True]
+    assert [file.private for file in key_files.list_keys(ring.directory)] == [False, True]
     assert kids(ring) == [old, new]
-    at(monkeypatch, LIFE + keys.SKEW - 30)
+    at(monkeypatch, LIFE + SKEW - 30)
     ring.retire()
     assert kids(ring) == [old, new]
     at(monkeypatch, 60)
@@ -120,7 +119,7 @@ def test_a_rotation_publishes_first_and_drops_last(ring: KeyRing, monkeypatch: p
 def test_a_rotation_that_was_cut_off_does_no_harm(ring: KeyRing) -> None:
     """Neither half a file nor both halves of a key."""
     old = ring.signing_key().kid
-    (private,) = keys.list_keys(ring.directory)
+    (private,) = key_files.list_keys(ring.directory)
     (ring.directory / "1.x.pem.partial").write_bytes(b"-----BEGIN")
     private.path.with_suffix(".pub").write_bytes(b"")
     assert ring.signing_key().kid == old
@@ -129,8 +128,8 @@ def test_a_rotation_that_was_cut_off_does_no_harm(ring: KeyRing) -> None:
 
 def test_a_compromised_key_is_dropped_at_once(ring: KeyRing) -> None:
     """No token of it is accepted any more."""
-    keys.rotate(ring.directory)
-    new = keys.replace_all(ring.directory).kid
+    key_files.rotate(ring.directory)
+    new = key_files.replace_all(ring.directory).kid
     assert kids(ring) == [new]
     assert ring.signing_key().kid == new
 
@@ -148,8 +147,11 @@ def test_a_directory_that_vanishes_signs_nobody_out(ring: KeyRing) -> None:
     assert (kids(ring), ring.check()) == (before, "ok")
 
 
-def test_a_running_service_follows_a_rotation(auth: Auth, client: OAuthClient) -> None:
+def test_a_running_service_follows_a_rotation(make: Make, http: httpx.Client) -> None:
     """Without a restart; the old tokens' key stays published, and tokens name the key that signed them."""
+    auth = make().start()
+    auth.command("user", "add", NAME, password=PASSWORD)
+    client = auth.client(http)
     old = client.connect(NAME, PASSWORD)
     assert auth.command("keys", "rotate", "--after", "3").returncode == 0
     time.sleep(1.1)

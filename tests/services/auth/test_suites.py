@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -33,22 +35,35 @@ def opened(browser: Browser, url: str, action: str) -> str:
     return location
 
 
+@contextmanager
+def running(command: list[str], directory: str | Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    """Run a suite, with both its outputs in one; end it when the test does."""
+    with subprocess.Popen(
+        command, cwd=directory, env=environment, text=True, bufsize=1,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
 def test_a_strict_client_accepts_every_answer(auth: Auth, http: httpx.Client) -> None:
     """Each line says what oauth4webapi has held to its RFC."""
     environment = node_tools()
+    actions = iter(["deny", "allow", "allow"])
     command = ["node", "strict.mjs", auth.issuer, f"{auth.issuer}/mcp"]
-    with subprocess.Popen(
-        command, cwd=environment["NODE_TOOLS"], env=environment, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    ) as process:  # fmt: skip
-        assert process.stdin and process.stdout and process.stderr
-        for action in ("deny", "allow", "allow"):
-            url = process.stdout.readline().strip()
-            if url:
-                process.stdin.write(opened(Browser(http), url, action) + "\n")
-                process.stdin.flush()
-        assert process.stderr.read() == PROVEN
-    assert process.returncode == 0
+    output = ""
+    with running(command, environment["NODE_TOOLS"], environment) as process:
+        assert process.stdin and process.stdout
+        for line in process.stdout:
+            if line.startswith(f"{auth.issuer}/authorize"):
+                process.stdin.write(opened(Browser(http), line.strip(), next(actions)) + "\n")
+            else:
+                output += line
+        process.wait(timeout=20)
+    assert (output, process.returncode) == (PROVEN, 0)
 
 
 def test_mcp_conformance_for_authorization_servers(auth: Auth, client: OAuthClient, tmp_path: Path) -> None:
@@ -58,15 +73,13 @@ def test_mcp_conformance_for_authorization_servers(auth: Auth, client: OAuthClie
     client.register(redirect_uris=[f"http://127.0.0.1:{port}/callback"])
     command = ["conformance", "authorization", "--url", auth.issuer, "--client-id", client.client_id]
     command += ["--resource", client.resource, "-p", str(port)]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    ) as process:
+    output = ""
+    with running(command, tmp_path, environment) as process:
         assert process.stdout
-        output = ""
         for line in process.stdout:
             output += line
             if found := re.search(rf"{auth.issuer}/authorize\S+", line):
                 client.http.get(opened(client.browser(), found[0], "allow"))
+        process.wait(timeout=20)
     assert process.returncode == 0, output
-    print(output)
-    assert "2 passed, 0 failed" in output, output
+    assert "Total: 2 passed, 0 failed" in output, output

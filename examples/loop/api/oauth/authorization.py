@@ -6,17 +6,11 @@ someone who only looks. Forms carry a token that the browser's cookie and that q
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import InvalidRequestError
 from authlib.oauth2.rfc6749 import UnsupportedResponseTypeError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -24,30 +18,23 @@ from starlette.responses import RedirectResponse
 from starlette.responses import Response
 
 from api.oauth import redirects
-from api.oauth.client_documents import DocumentError
 from api.oauth.clients import Client
 from api.oauth.credentials import NOBODY
 from api.oauth.credentials import check_password
 from api.oauth.credentials import digest
-from api.oauth.credentials import new_secret
 from api.oauth.credentials import same
-from api.oauth.limits import client_address
-from api.oauth.messages import LIMIT
+from api.oauth.flows import CodeGrant
 from api.oauth.messages import NO_STORE
 from api.oauth.messages import WebRequest
 from api.oauth.messages import pairs
-from api.oauth.messages import parse
 from api.oauth.messages import read_body
 from api.oauth.pages import page
-from api.oauth.provider import CodeGrant
 from api.oauth.provider import InvalidTargetError
 from api.oauth.provider import Provider
 from api.oauth.scopes import MEANING
 from api.oauth.scopes import granted_scope
-from api.oauth.service import Service
 from api.oauth.service import log
 from api.oauth.service import service_of
-from api.oauth.users import KNOWN
 from api.oauth.users import User
 from api.oauth.users import find_user
 from api.oauth.users import is_known_browser
@@ -55,37 +42,16 @@ from api.oauth.users import sign_in
 from api.oauth.users import sign_out
 from api.oauth.users import signed_in_user
 from api.oauth.users import user_names
-
-_COOKIE = re.compile(r"[A-Za-z0-9_-]{43}")
-
-
-@dataclass(frozen=True)
-class Visit:
-    """One request of a browser: what it asks for, and who it is."""
-
-    service: Service
-    query: str
-    cookie: str
-    address: str
-    request: WebRequest
-    known: tuple[Client, ...]
-
-    @property
-    def csrf(self) -> str:
-        """The token that a form must send back: only pages of this browser, for this query, have it."""
-        return hmac.new(self.cookie.encode(), self.query.encode(), hashlib.sha256).hexdigest()
-
-    @property
-    def action(self) -> str:
-        """Where forms are sent to, and where a page is shown again."""
-        return f"/authorize?{self.query}"
+from api.oauth.visits import Visit
+from api.oauth.visits import read_visit
+from api.oauth.visits import set_cookie
 
 
 async def authorize(request: Request) -> Response:
     """Show the page that is due, or do what its form says."""
     service = service_of(request)
     try:
-        visit = await run_in_threadpool(_visit, service, request)
+        visit = await run_in_threadpool(read_visit, service, request)
         form = dict(pairs(await read_body(request))) if request.method == "POST" else None
     except OAuth2Error as error:
         return _error_page(error)
@@ -96,26 +62,6 @@ async def authorize(request: Request) -> Response:
     if form.get("action") == "sign-in":
         return await _sign_in(visit, form.get("name", ""), form.get("password", ""))
     return await run_in_threadpool(_decide, visit, form.get("action", ""))
-
-
-def _visit(service: Service, request: Request) -> Visit:
-    """Return what the browser asks for, or raise OAuth2Error."""
-    query: bytes = request.scope["query_string"]
-    if len(query) > LIMIT:
-        raise InvalidRequestError("The request is too long.")
-    parameters = parse(query)
-    try:
-        known = service.client_document(parameters.data.get("client_id", ""), fetch=True)
-    except DocumentError as error:
-        raise InvalidRequestError(str(error)) from error
-    return Visit(
-        service=service,
-        query=query.decode("ascii"),
-        cookie=_cookie(service, request.cookies) or new_secret(),
-        address=client_address(request),
-        request=WebRequest("GET", f"{service.settings.issuer}/authorize", request.headers, parameters),
-        known=known,
-    )
 
 
 def _show(visit: Visit, status: int = 200, message: str = "", name: str = "") -> Response:
@@ -130,15 +76,13 @@ def _show(visit: Visit, status: int = 200, message: str = "", name: str = "") ->
     values = {"visit": visit, "empty": empty, "message": message, "name": name, **_client_values(grant)}
     template = "sign_in.html" if user is None else "consent.html"
     response = page(template, status, grant.redirect_uri, user=user, **values)
-    _set_cookie(visit.service, response, visit.cookie)
+    set_cookie(visit.service, response, visit.cookie)
     return response
 
 
 async def _sign_in(visit: Visit, name: str, password: str) -> Response:
     service = visit.service
-    with service.database.transaction() as connection:
-        user = find_user(connection, name)
-        known = digest(visit.cookie) if is_known_browser(connection, visit.cookie, name) else ""
+    user, known = await run_in_threadpool(_user_and_browser, visit, name)
     tries = (known, visit.address, name[:32])
     if wait := service.sign_ins.take(*tries):
         message = f"Too many wrong passwords. Try again in {-(-wait // 60)} minutes."
@@ -154,6 +98,13 @@ async def _sign_in(visit: Visit, name: str, password: str) -> Response:
     return await run_in_threadpool(_signed_in, visit, user)
 
 
+def _user_and_browser(visit: Visit, name: str) -> tuple[User | None, str]:
+    """Return who is called ``name``, and what the browser is counted by if that user has signed in in it before."""
+    with visit.service.database.transaction() as connection:
+        known = is_known_browser(connection, visit.cookie, name)
+        return find_user(connection, name), digest(visit.cookie) if known else ""
+
+
 def _signed_in(visit: Visit, user: User) -> Response:
     with visit.service.database.transaction() as connection:
         if find_user(connection, user.name) != user:
@@ -162,7 +113,7 @@ def _signed_in(visit: Visit, user: User) -> Response:
         cookie = sign_in(connection, user, visit.cookie)
     log.info("%s signed in from %s.", user.name, visit.address)
     response = _seen_other(visit.action)
-    _set_cookie(visit.service, response, cookie)
+    set_cookie(visit.service, response, cookie)
     return response
 
 
@@ -242,20 +193,3 @@ def _client_values(grant: CodeGrant) -> dict[str, object]:
         "loopback": redirects.is_loopback(grant.redirect_uri),
         "allowed": [MEANING[scope] for scope in scopes],
     }
-
-
-def _cookie_name(service: Service) -> str:
-    # The prefix keeps neighbours on other subdomains and plain http from setting it; browsers want https for it.
-    return "__Host-loop" if service.settings.secure else "loop"
-
-
-def _cookie(service: Service, cookies: Mapping[str, str]) -> str:
-    cookie = cookies.get(_cookie_name(service), "")
-    return cookie if _COOKIE.fullmatch(cookie) else ""
-
-
-def _set_cookie(service: Service, response: Response, cookie: str) -> None:
-    # Lax: a client leads here from its own site, and who is signed in is to be known then.
-    response.set_cookie(
-        _cookie_name(service), cookie, max_age=KNOWN, secure=service.settings.secure, httponly=True, samesite="lax"
-    )

@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 from api.oauth import redirects
@@ -39,7 +40,7 @@ class DocumentError(Exception):
 class ClientDocuments:
     """Fetches and keeps the documents. Tests give their own ``connect`` to reach a server of theirs."""
 
-    def __init__(self, connect: Callable[[str], http.client.HTTPSConnection] | None = None) -> None:
+    def __init__(self, connect: Callable[[str], PinnedConnection] | None = None) -> None:
         self._connect = connect or connect_to_public
         self._cache: dict[str, tuple[float, Client]] = {}
         self._lock = threading.Lock()
@@ -64,16 +65,19 @@ class ClientDocuments:
     def _fetch(self, url: str) -> bytes:
         check_url(url)
         parts = urlsplit(url)
-        deadline = time.monotonic() + TIME
         try:
             connection = self._connect(parts.hostname or "")
+            # Each step has its own limit; a server that answers a byte at a time meets this one.
+            timer = threading.Timer(TIME, connection.cut)
+            timer.start()
             try:
                 target = url.removeprefix(f"https://{parts.netloc}")
                 connection.request("GET", target, headers={"Accept": "application/json"})
-                return _read(connection.getresponse(), deadline)
+                return _read(connection.getresponse())
             finally:
+                timer.cancel()
                 connection.close()
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
             raise DocumentError("The client's document cannot be fetched.") from error
 
 
@@ -84,18 +88,25 @@ class PinnedConnection(http.client.HTTPSConnection):
         self._context = context or ssl.create_default_context()
         super().__init__(host, port, timeout=STEP, context=self._context)
         self._address = address
+        self._wire: ssl.SSLSocket | None = None
 
     def connect(self) -> None:
         """Connect without asking for the name again, which may lead elsewhere by now."""
         plain = socket.create_connection((self._address, self.port), self.timeout)
-        try:
-            self.sock = self._context.wrap_socket(plain, server_hostname=self.host)
-        except BaseException:
-            plain.close()
-            raise
+        # Known before the handshake, so that it can be cut there too.
+        self._wire = self._context.wrap_socket(plain, server_hostname=self.host, do_handshake_on_connect=False)
+        self.sock = self._wire
+        self._wire.do_handshake()
+
+    def cut(self) -> None:
+        """End the connection from another thread, whatever it waits for."""
+        if self._wire is not None:
+            with suppress(OSError):
+                # Not TLS's own shutdown, which is for the thread that reads.
+                socket.socket.shutdown(self._wire, socket.SHUT_RDWR)
 
 
-def connect_to_public(host: str) -> http.client.HTTPSConnection:
+def connect_to_public(host: str) -> PinnedConnection:
     """Return a connection to ``host`` when all its addresses are public, or raise DocumentError."""
     found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
     addresses = [str(entry[4][0]) for entry in found]
@@ -154,14 +165,10 @@ def _redirect_uris(document: dict[str, object]) -> tuple[str, ...]:
     return tuple(uris)
 
 
-def _read(response: http.client.HTTPResponse, deadline: float) -> bytes:
+def _read(response: http.client.HTTPResponse) -> bytes:
     if response.status != 200:
         raise DocumentError(f"The client's document answers {response.status}.")
-    content = b""
-    while chunk := response.read1(4096):
-        content += chunk
-        if len(content) > LARGEST:
-            raise DocumentError("The client's document is too large.")
-        if time.monotonic() > deadline:
-            raise DocumentError("The client's document comes too slowly.")
+    content = response.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise DocumentError("The client's document is too large.")
     return content

@@ -16,6 +16,9 @@ from api.oauth.credentials import same
 from api.oauth.scopes import granted_scope
 from api.oauth.settings import DAY
 
+#: How a client may say who it is at /token and /revoke.
+AUTH_METHODS = ["none", "client_secret_post", "client_secret_basic"]
+
 #: A client that got no token is forgotten after a day; one without a grant after its last refresh token's longest life.
 UNUSED_LIFE = DAY
 #: So many clients may wait for their first token; one more pushes out the oldest that had this long, in seconds.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from api.oauth import keys as key_files
+from api.oauth import key_files
 from api.oauth import users
 from api.oauth.credentials import LONGEST
 from api.oauth.credentials import SHORTEST

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.responses import Response
 
-from api.oauth.provider import AUTH_METHODS
+from api.oauth.clients import AUTH_METHODS
 from api.oauth.scopes import MEANING
 from api.oauth.service import service_of
 
@@ -15,7 +14,7 @@ from api.oauth.service import service_of
 CACHED = {"Cache-Control": "public, max-age=300"}
 
 
-async def metadata(request: Request) -> Response:
+def metadata(request: Request) -> Response:
     """Return the authorization server's metadata."""
     settings = service_of(request).settings
     document: dict[str, object] = {
@@ -40,15 +39,15 @@ async def metadata(request: Request) -> Response:
     return JSONResponse(document, headers=CACHED)
 
 
-async def jwks(request: Request) -> Response:
+def jwks(request: Request) -> Response:
     """Return the public keys with which tokens are verified, those of the next and of the last rotation too."""
     return JSONResponse(service_of(request).keys.public_keys(), headers=CACHED)
 
 
-async def health(request: Request) -> Response:
+def health(request: Request) -> Response:
     """Say that the process is alive (200 whatever else is wrong) and whether database and keys are usable."""
     service = service_of(request)
-    database = await run_in_threadpool(service.database.check)
+    database = service.database.check()
     keys = service.keys.check()
     status = "ok" if database == keys == "ok" else "degraded"
     return JSONResponse({"status": status, "service": "loop-auth", "database": database, "keys": keys})

@@ -26,7 +26,7 @@ from api.oauth.database import DatabaseUnavailable
 from api.oauth.discovery import health
 from api.oauth.discovery import jwks
 from api.oauth.discovery import metadata
-from api.oauth.keys import KeyTrouble
+from api.oauth.key_files import KeyTrouble
 from api.oauth.messages import TooLarge
 from api.oauth.messages import reply
 from api.oauth.pages import page
@@ -71,6 +71,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
     os.umask(0o077)
     logging.basicConfig(format="%(levelname)s: %(message)s")
     log.setLevel(logging.INFO)
+    # At a lower level it writes tokens.
+    logging.getLogger("authlib").setLevel(logging.WARNING)
     service = Service(settings)
     try:
         service.keys.prepare()

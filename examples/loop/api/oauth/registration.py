@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.oauth import redirects
+from api.oauth.clients import AUTH_METHODS
 from api.oauth.clients import UNTOUCHED
 from api.oauth.clients import Client
 from api.oauth.clients import TooManyClients
@@ -21,10 +22,9 @@ from api.oauth.limits import client_address
 from api.oauth.messages import read_body
 from api.oauth.messages import read_json
 from api.oauth.messages import reply
-from api.oauth.provider import AUTH_METHODS
-from api.oauth.provider import log
 from api.oauth.scopes import MEANING
 from api.oauth.service import Service
+from api.oauth.service import log
 from api.oauth.service import service_of
 
 #: The most redirect URIs of one client.

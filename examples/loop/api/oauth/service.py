@@ -15,8 +15,8 @@ from api.oauth.clients import prune_clients
 from api.oauth.database import Database
 from api.oauth.database import DatabaseUnavailable
 from api.oauth.grants import prune_grants
+from api.oauth.key_files import KeyTrouble
 from api.oauth.keys import KeyRing
-from api.oauth.keys import KeyTrouble
 from api.oauth.limits import Limit
 from api.oauth.limits import SignInLimits
 from api.oauth.provider import Provider
