@@ -76,6 +76,8 @@ class OAuthClient:
     client_secret: str = ""
     redirect_uri: str = REDIRECT_URI
     headers: dict[str, str] = field(default_factory=dict)
+    #: A browser in which somebody may be signed in already; without one each code is for a new browser.
+    person: Browser | None = None
 
     @property
     def resource(self) -> str:
@@ -120,10 +122,13 @@ class OAuthClient:
         return Browser(self.http, headers=self.headers)
 
     def code(self, name: str, password: str, pkce: Pkce, **changes: str | None) -> str:
-        """Sign in, allow, and return the code."""
-        browser = self.browser()
-        consent = browser.sign_in(self.authorize_url(pkce, **changes), name, password)
-        return redirected(browser.press(consent, "allow"))["code"]
+        """Sign in where that is needed, allow, and return the code."""
+        url = self.authorize_url(pkce, **changes)
+        browser = self.person or self.browser()
+        page = browser.get(url)
+        if f"Signed in as <strong>{name}</strong>" not in page.text:
+            page = browser.sign_in(url, name, password)
+        return redirected(browser.press(page, "allow"))["code"]
 
     def redeem(self, code: str, pkce: Pkce, **changes: str | None) -> httpx.Response:
         """Ask for tokens for a code."""

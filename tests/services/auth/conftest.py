@@ -19,6 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.services.oauth_client import Browser
 from tests.services.oauth_client import OAuthClient
 
 CHECKOUT = Path(__file__).resolve().parents[3] / "examples" / "loop"
@@ -157,16 +158,23 @@ def auth(make: Make) -> Auth:
     return auth
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def http() -> Iterator[httpx.Client]:
-    """Give an HTTP client that follows no redirects."""
+    """Give an HTTP client that follows no redirects; to make one costs more than most tests."""
     with httpx.Client(timeout=20) as http:
         yield http
 
 
+@pytest.fixture(scope="session")
+def person(auth: Auth, http: httpx.Client) -> Browser:
+    """Return a browser in which the user signs in once, as a sign-in is slow by design."""
+    return auth.client(http).browser()
+
+
 @pytest.fixture
-def client(auth: Auth, http: httpx.Client) -> OAuthClient:
+def client(auth: Auth, http: httpx.Client, person: Browser) -> OAuthClient:
     """Return a registered public client."""
     client = auth.client(http)
+    client.person = person
     client.register().raise_for_status()
     return client

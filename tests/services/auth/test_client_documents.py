@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.services.auth.conftest import Auth
 from tests.services.auth.conftest import Make
 from tests.services.oauth_client import Pkce
 
@@ -70,6 +71,12 @@ def send(handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, **head
         handler.send_header(name, value)
     handler.end_headers()
     handler.wfile.write(body)
+
+
+@pytest.fixture(scope="module")
+def switched_on(make: Make) -> Auth:
+    """Return a running service that reads documents."""
+    return make(environment={"OAUTH_CLIENT_ID_METADATA_DOCUMENTS": "on"}).start()
 
 
 @pytest.fixture(scope="module")
@@ -259,15 +266,20 @@ def test_the_address_that_was_checked_is_the_one_that_is_used(monkeypatch: pytes
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "a..b", "a" * 64 + ".example"])
-def test_a_running_service_fetches_nothing_from_itself(make: Make, host: str) -> None:
-    """With the switch on; the person is told, and nobody is redirected."""
-    auth = make(environment={"OAUTH_CLIENT_ID_METADATA_DOCUMENTS": "on"}).start()
-    with httpx.Client() as client:
-        metadata = client.get(f"{auth.base}/.well-known/oauth-authorization-server").json()
-        assert metadata["client_id_metadata_document_supported"] is True
-        app = auth.client(client)
-        app.client_id = f"https://{host}/client.json"
-        answer = app.browser().get(app.authorize_url(Pkce()))
+def test_a_running_service_fetches_nothing_from_itself(switched_on: Auth, http: httpx.Client, host: str) -> None:
+    """The person is told, and nobody is redirected."""
+    app = switched_on.client(http)
+    app.client_id = f"https://{host}/client.json"
+    answer = app.browser().get(app.authorize_url(Pkce()))
     assert answer.status_code == 400
     assert "document" in answer.text
-    assert "Traceback" not in auth.log
+    assert "Traceback" not in switched_on.log
+
+
+def test_the_metadata_says_that_documents_are_read(switched_on: Auth, http: httpx.Client) -> None:
+    """Clients choose this way then; /token knows such a client without a fetch, and that it has no such token."""
+    metadata = http.get(f"{switched_on.base}/.well-known/oauth-authorization-server").json()
+    assert metadata["client_id_metadata_document_supported"] is True
+    app = switched_on.client(http)
+    app.client_id = "https://127.0.0.1/client.json"
+    assert app.refresh("nonsense").json()["error"] == "invalid_grant"

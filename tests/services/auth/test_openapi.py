@@ -46,7 +46,7 @@ def test_schemathesis_finds_nothing(auth: Auth, client: OAuthClient, tmp_path: P
     (tmp_path / "openapi.yaml").write_text(yaml.safe_dump(document))
     (tmp_path / "schemathesis.toml").write_text(CONFIGURATION)
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file=schemathesis.toml", "run", "openapi.yaml"]
-    command += [f"--url={auth.base}", "--max-examples=30", "--phases=examples,coverage,fuzzing", "--max-redirects=0"]
+    command += [f"--url={auth.base}", "--max-examples=20", "--phases=examples,coverage,fuzzing", "--max-redirects=0"]
     command += [f"--seed={SEED}"]
     environment = {**auth.variables(), "SCHEMATHESIS_HOOKS": "schemathesis_hooks", "PYTHONPATH": str(HOOKS.parent)}
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)

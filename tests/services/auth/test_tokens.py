@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -18,12 +17,11 @@ from tests.services.oauth_client import Pkce
 
 
 @pytest.fixture(scope="module")
-def shared(auth: Auth) -> Iterator[OAuthClient]:
-    """Give a client for tests that change nothing."""
-    with httpx.Client(timeout=20) as http:
-        client = auth.client(http)
-        client.register()
-        yield client
+def shared(auth: Auth, http: httpx.Client) -> OAuthClient:
+    """Return a client for tests that change nothing."""
+    client = auth.client(http)
+    client.register()
+    return client
 
 
 def require(answer: httpx.Response, status: int, error: str) -> None:
