@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import json
 import socket
@@ -21,14 +22,21 @@ from api.oauth import client_documents
 from api.oauth.client_documents import ClientDocuments
 from api.oauth.client_documents import DocumentError
 from api.oauth.client_documents import PinnedConnection
+from api.oauth.main import create_app
+from api.oauth.settings import read_settings
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from starlette.applications import Starlette
 
+from tests.services.auth.conftest import NAME
+from tests.services.auth.conftest import PASSWORD
 from tests.services.auth.conftest import Auth
 from tests.services.auth.conftest import Make
+from tests.services.oauth_client import OAuthClient
 from tests.services.oauth_client import Pkce
+from tests.services.oauth_client import redirected
 
 URL = "https://app.example/oauth/client.json"
 DOCUMENT = {"client_id": URL, "client_name": "App", "redirect_uris": ["http://localhost/callback"]}
@@ -283,3 +291,41 @@ def test_the_metadata_says_that_documents_are_read(switched_on: Auth, http: http
     app = switched_on.client(http)
     app.client_id = "https://127.0.0.1/client.json"
     assert app.refresh("nonsense").json()["error"] == "invalid_grant"
+
+
+def test_a_client_with_a_document_gets_its_tokens(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the consent page, which names the document's host, to a refresh; one fetch is enough."""
+    monkeypatch.setattr("os.umask", lambda mask: 0)
+    auth = Auth(tmp_path, "http://127.0.0.1", environment={"OAUTH_CLIENT_ID_METADATA_DOCUMENTS": "on"})
+    auth.command("user", "add", NAME, password=PASSWORD)
+    service = create_app(read_settings(auth.variables()))
+    service.state.service.documents = ClientDocuments(site.connect)
+    with httpx.Client(transport=Served(service)) as http:
+        app = OAuthClient(auth.issuer, http, client_id=URL, redirect_uri="http://localhost:8000/callback")
+        pkce = Pkce()
+        browser = app.browser()
+        consent = browser.sign_in(app.authorize_url(pkce), NAME, PASSWORD)
+        assert "described by <strong>app.example</strong>" in consent.text
+        code = redirected(browser.press(consent, "allow"))["code"]
+        token = app.redeem(code, pkce).json()["refresh_token"]
+        assert app.refresh(token).status_code == 200
+    assert site.requests == 1
+    service.state.service.database.close()
+
+
+class Served(httpx.BaseTransport):
+    """Hands requests to an application in this process."""
+
+    def __init__(self, app: Starlette) -> None:
+        self.asgi = httpx.ASGITransport(app)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Run the application until it has answered."""
+
+        async def answer() -> httpx.Response:
+            async with httpx.AsyncClient(transport=self.asgi) as http:
+                request.stream = httpx.ByteStream(request.read())
+                return await http.send(request)
+
+        done = asyncio.run(answer())
+        return httpx.Response(done.status_code, headers=done.headers, content=done.content)
