@@ -30,13 +30,12 @@ NOTHING = '""'
 SCHEMA = """
 CREATE TABLE notes (id INTEGER PRIMARY KEY, path TEXT UNIQUE, title TEXT, size INTEGER, modified REAL, exec INTEGER);
 CREATE VIRTUAL TABLE texts USING fts5(path, title, body, tokenize='unicode61 remove_diacritics 2', prefix='2 3');
-INSERT INTO texts(texts, rank) VALUES ('rank', 'bm25(5.0, 10.0, 1.0)');
+INSERT INTO texts(texts, rank) VALUES ('rank', 'bm25(10.0, 20.0, 1.0)');
 """
 MATCHES = """
-SELECT path, title, snippet FROM (
-  SELECT notes.path, notes.title, snippet(texts, 2, '', '', '…', 24) AS snippet
-  FROM texts JOIN notes ON notes.id = texts.rowid
-  WHERE texts MATCH ? AND notes.exec <= ? ORDER BY rank LIMIT ?)
+SELECT notes.path, notes.title, snippet(texts, 2, '', '', '…', 24)
+FROM texts JOIN notes ON notes.id = texts.rowid
+WHERE texts MATCH ? AND notes.exec <= ? ORDER BY rank LIMIT ?
 """
 PAGE = """
 SELECT path, title, size, modified FROM notes

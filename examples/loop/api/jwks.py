@@ -82,7 +82,7 @@ class Keys:
             keys = parse(copy["jwks"])
         except FileNotFoundError:
             return
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             logger.warning("The copy of the keys in %s is left aside: %s", self._file, error)
             return
         # A time to come is a clock that was set: how old the copy is cannot be told.
@@ -105,7 +105,7 @@ class Keys:
             async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
                 body = await self._get()
             keys = parse(body)
-        except (httpx2.HTTPError, TimeoutError, ValueError) as error:
+        except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError) as error:
             if self._last_fetch_worked or not self._fetched_at:
                 logger.warning("loop-auth's keys were not fetched from %s: %s", self._url, error or "no answer in time")
             self._last_fetch_worked = False
@@ -114,7 +114,7 @@ class Keys:
         self._keys, self._fetched_at, self._last_fetch_worked = keys, time.monotonic(), True
         if changed:
             logger.warning("loop-auth's keys: %s", ", ".join(sorted(keys)))
-        await asyncio.to_thread(self._save, body)
+        await asyncio.to_thread(self._save)
 
     async def _get(self) -> Any:
         # No proxy from the environment: loop-auth is next door.
@@ -129,8 +129,9 @@ class Keys:
                         raise BadKeys(f"more than {MAX_BYTES} bytes")
         return json.loads(body)
 
-    def _save(self, jwks: Any) -> None:
+    def _save(self) -> None:
         """Keep a copy; without one loop-api only needs loop-auth when it starts."""
+        jwks = {"keys": [{**key.as_dict(private=False), "kid": kid} for kid, key in self._keys.items()]}
         copy = json.dumps({"fetched_at": time.time(), "jwks": jwks}).encode()
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -167,8 +168,12 @@ def _signs(entry: dict[str, Any]) -> bool:
 
 
 def _public_key(entry: dict[str, Any]) -> RSAKey | None:
+    modulus, exponent = str(entry.get("n")), str(entry.get("e"))
+    # A letter is six bits; what is too short is not even tried.
+    if len(modulus) * 6 < MIN_KEY_BITS:
+        return None
     try:
-        key = RSAKey.import_key({"kty": "RSA", "n": str(entry.get("n")), "e": str(entry.get("e"))})
+        key = RSAKey.import_key({"kty": "RSA", "n": modulus, "e": exponent})
         return key if key.public_key.key_size >= MIN_KEY_BITS else None
     except (JoseError, ValueError):
         return None

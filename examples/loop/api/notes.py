@@ -63,6 +63,7 @@ class Notes:
         """Return the notes below ``folder``, "" for all, that come after the path ``after``."""
         _require(READ, scopes)
         names = self._vault.resolve(folder.rstrip("/"), scopes)
+        self._vault.check_folder(names)
         after = after.encode(errors="ignore").decode()
         rows = self._index.page("/".join(names), after, EXEC in scopes, limit + 1)
         notes = [NoteEntry(path=path, title=title, size=size, modified=at) for path, title, size, at in rows[:limit]]
@@ -105,7 +106,7 @@ class Notes:
                 _compare(place, version)
             created = store.replace(place, data)
         self._index.expire()
-        return Written(path=path, version=_version(data), created=created)
+        return Written(path=place.path, version=_version(data), created=created)
 
     def url(self, path: str) -> str:
         """Return where ``path`` is read over REST."""

@@ -132,6 +132,12 @@ class Vault:
             folder = self._descend(stack, root, parts[:-1], closed, make_folders)
             yield Place(folder, parts[-1], "/".join(parts))
 
+    def check_folder(self, parts: tuple[str, ...]) -> None:
+        """Raise NotFound when there is no folder at ``parts``, which resolve() gave; Refused for a private one."""
+        with ExitStack() as stack:
+            root = stack.enter_context(self.open_root())
+            self._descend(stack, root, parts, set(), False)
+
     def _descend(
         self, stack: ExitStack, root: int, parts: tuple[str, ...], closed: set[Identity], make_folders: bool
     ) -> int:
