@@ -14,6 +14,7 @@ class NoteError(Exception):
 class BadPath(NoteError):
     """The path is not one of a note in the vault: absolute, with ``..``, NUL, or leading out of the vault."""
 
+    status = 403
     code = "bad_path"
 
 

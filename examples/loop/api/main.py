@@ -10,7 +10,6 @@ import sys
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI
-from mcp.server.transport_security import RequestBodyLimitMiddleware
 
 from api.bearer import BearerAuth
 from api.challenge import Challenger
@@ -51,8 +50,16 @@ def create_app(settings: Settings) -> FastAPI:
         refresh.cancel()
         notes.close()
 
-    app = FastAPI(title="loop-api", version="1", lifespan=lifespan, docs_url=None, redoc_url=None)
-    app.router.redirect_slashes = False
+    app = FastAPI(
+        title="loop-api",
+        version="1",
+        lifespan=lifespan,
+        max_body_size=MAX_BODY_BYTES,
+        # A redirect breaks connectors; and the pages of documentation load scripts from elsewhere.
+        redirect_slashes=False,
+        docs_url=None,
+        redoc_url=None,
+    )
 
     @app.get("/health", tags=["health"])
     async def health() -> Health:
@@ -63,8 +70,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(rest_router(notes, settings.issuer))
     app.router.routes.extend(Transports(server).routes())
     add_problem_handlers(app)
-    # The last one added is the first one asked: nobody's body is read before the token was.
-    app.add_middleware(RequestBodyLimitMiddleware, max_body_size=MAX_BODY_BYTES)
+    # The last one added is the first one asked.
     verifier = TokenVerifier(keys, settings.issuer, settings.resource)
     app.add_middleware(BearerAuth, verifier=verifier, challenger=Challenger(settings.issuer))
     app.add_middleware(HostGuard, issuer=settings.issuer)

@@ -6,6 +6,7 @@ from typing import Annotated
 from typing import Any
 
 from fastapi import APIRouter
+from fastapi import HTTPException
 from fastapi import Query
 from fastapi import Response
 from fastapi import Security
@@ -29,10 +30,12 @@ SCOPES = {
     EXEC: "Read the notes below exec/ too",
 }
 
+OTHER_METHODS = ("DELETE", "HEAD", "OPTIONS", "PATCH", "POST", "TRACE")
+
 
 def rest_router(notes: Notes, issuer: str) -> APIRouter:
     """Return the routes below ``/api``; BearerAuth asks for the token, the scheme here only documents that."""
-    router = APIRouter(prefix="/api", tags=["notes"], responses=_problems(400, 401, 403, 422, 503))
+    router = APIRouter(prefix="/api", tags=["notes"], responses=_problems(400, 401, 403, 404, 422, 503))
     token = OAuth2AuthorizationCodeBearer(f"{issuer}/authorize", f"{issuer}/token", scopes=SCOPES, auto_error=False)
     may_read = [Security(token, scopes=[READ])]
     may_write = [Security(token, scopes=[WRITE])]
@@ -54,7 +57,7 @@ def rest_router(notes: Notes, issuer: str) -> APIRouter:
         """Search notes, best first."""
         return notes.search(q, limit, granted_scopes())
 
-    @router.get("/notes/{path:path}", dependencies=may_read, responses=_problems(404, 413))
+    @router.get("/notes/{path:path}", dependencies=may_read, responses=_problems(413))
     def read_note(path: str) -> Note:
         """Read a note."""
         return notes.read(path, granted_scopes())
@@ -62,13 +65,18 @@ def rest_router(notes: Notes, issuer: str) -> APIRouter:
     @router.put(
         "/notes/{path:path}",
         dependencies=may_write,
-        responses={201: {"model": Written, "description": "Made"}, **_problems(404, 409, 413, 507)},
+        responses={201: {"model": Written, "description": "Made"}, **_problems(409, 413, 507)},
     )
     def write_note(path: str, new: NewText, response: Response) -> Written:
         """Make a note, or replace the whole text of one."""
         written = notes.write(path, new.text, new.version, granted_scopes())
         response.status_code = 201 if written.created else 200
         return written
+
+    @router.api_route("/notes/{path:path}", methods=list(OTHER_METHODS), include_in_schema=False)
+    def other_method(path: str) -> None:
+        """Name both methods (RFC 9110 section 10.2.1): the router by itself names the first route's alone."""
+        raise HTTPException(405, headers={"Allow": "GET, PUT"})
 
     return router
 

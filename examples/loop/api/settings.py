@@ -56,7 +56,11 @@ def _directory(environ: Mapping[str, str], name: str) -> Path:
 def _url(environ: Mapping[str, str], name: str) -> str:
     """Return the URL in ``name``; a final slash would make it another issuer (RFC 8414 section 3.3)."""
     value = environ.get(name, "")
-    parts = urlsplit(value)
-    if parts.scheme not in ("https", "http") or not parts.hostname or value.endswith("/"):
+    try:
+        parts = urlsplit(value)
+        good = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or value.endswith("/"):
         raise SettingsError(f"Set {name} to an http(s) URL without a final slash.")
     return value

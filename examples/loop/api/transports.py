@@ -9,6 +9,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.datastructures import Headers
 from starlette.routing import Route
 from starlette.types import ASGIApp
+from starlette.types import Message
 from starlette.types import Receive
 from starlette.types import Scope
 from starlette.types import Send
@@ -40,7 +41,37 @@ class Transports:
         """Serve one ASGI connection; a final slash is taken as none, since a redirect breaks connectors."""
         if scope["path"] == f"{MCP_PATH}/":
             scope = {**scope, "path": MCP_PATH, "raw_path": MCP_PATH.encode()}
-        await (self._sse if _is_sse(scope) else self._streamable)(scope, receive, send)
+        ending = _Ending(send)
+        await (self._sse if _is_sse(scope) else self._streamable)(scope, receive, ending.send)
+        await ending.finish()
+
+
+class _Ending:
+    """Ends a stream that the server's stop cut short in good order.
+
+    The SDK leaves it open, or starts a second answer behind it; either way uvicorn would log an error for each.
+    """
+
+    def __init__(self, send: Send):
+        self._send = send
+        self._started = False
+        self._finished = False
+
+    async def send(self, message: Message) -> None:
+        """Pass ``message`` on, unless it begins a second answer."""
+        if message["type"] == "http.response.start":
+            if self._started:
+                await self.finish()
+                return
+            self._started = True
+        if not self._finished:
+            self._finished = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await self._send(message)
+
+    async def finish(self) -> None:
+        """Say that nothing more comes."""
+        if self._started and not self._finished:
+            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def _is_sse(scope: Scope) -> bool:
