@@ -27,11 +27,22 @@ from urllib.parse import urlsplit
 NOTES = 5000
 WORDS_OF_A_NOTE = 600
 VOCABULARY = 20_000
+SYLLABLES = [consonant + vowel for consonant in "bdfghjklmnprstvz" for vowel in ("a", "en", "i", "or", "u")]
+
+
+def spell(number: int) -> str:
+    """Return the word of this number: syllables, so that words share beginnings as those of a language do."""
+    syllables = ""
+    while True:
+        number, syllable = divmod(number, len(SYLLABLES))
+        syllables += SYLLABLES[syllable]
+        if not number:
+            return syllables
 
 
 def word(rng: random.Random) -> str:
-    """Return a word; as in a language a few are in every note, and most in few."""
-    return f"w{int(rng.paretovariate(0.6)) % VOCABULARY}"
+    """Return a word; as in a language the nth is met 1/n times as often as the first (Zipf)."""
+    return spell(int(VOCABULARY ** rng.random()))
 
 
 def fill(vault: Path, count: int) -> None:
@@ -66,7 +77,7 @@ class Caller:
 
     def search_rare(self) -> None:
         """Search for a word that few notes hold."""
-        self._tool("search", {"query": f"w{self._rng.randrange(2000, VOCABULARY)}"})
+        self._tool("search", {"query": spell(self._rng.randrange(2000, VOCABULARY))})
 
     def read(self) -> None:
         """Read a note."""

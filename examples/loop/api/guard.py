@@ -29,6 +29,8 @@ def folded(name: str) -> str:
 
     Case, compatibility forms, invisible characters and final dots or spaces are not told apart on some mounts.
     """
+    if name.isascii():
+        return name.lower().rstrip(". ")
     visible = "".join(letter for letter in name if unicodedata.category(letter) != "Cf")
     return unicodedata.normalize("NFKC", visible).casefold().rstrip(". ")
 

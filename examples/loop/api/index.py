@@ -57,7 +57,7 @@ class Index:
     def __init__(self, vault: Vault, read: Reader):
         self._vault = vault
         self._read = read
-        self._look = threading.Lock()
+        self._looking = threading.Lock()
         self._lock = threading.Lock()
         self._known: dict[str, Signature | None] = {}
         self._looked_at: float | None = None
@@ -78,16 +78,24 @@ class Index:
     def look(self) -> None:
         """Bring the index in step with the vault's files, unless that was done a moment ago.
 
+        While somebody else looks, the last look is still good enough, if it is not much older and nothing was written.
         Raises VaultGone, and leaves the index as it is, when the vault is not there.
         """
         asked = time.monotonic()
-        with self._look:
-            fresh_from = max(asked - LOOK_AGAIN_SECONDS, self._changed_at)
-            if self._looked_at is not None and self._looked_at >= fresh_from:
-                return
-            started = time.monotonic()
-            self._update()
-            self._looked_at = started
+        if self._looked_since(asked - LOOK_AGAIN_SECONDS):
+            return
+        if not self._looking.acquire(blocking=not self._looked_since(asked - 2 * LOOK_AGAIN_SECONDS)):
+            return
+        try:
+            if not self._looked_since(asked - LOOK_AGAIN_SECONDS):
+                started = time.monotonic()
+                self._update()
+                self._looked_at = started
+        finally:
+            self._looking.release()
+
+    def _looked_since(self, moment: float) -> bool:
+        return self._looked_at is not None and self._looked_at >= max(moment, self._changed_at)
 
     def expire(self) -> None:
         """Look again before the next answer: a note was written."""
@@ -170,10 +178,17 @@ class Index:
 
 
 def _match(query: str) -> str:
-    """Return ``query`` as FTS5 takes it: each word literal, and a beginning of one in the note.
-
-    Beginnings, because Korean puts its particles behind a word without a space.
-    """
+    """Return ``query`` as FTS5 takes it: each word literal, and a beginning of one in the note."""
     clean = unicodedata.normalize("NFC", query).encode(errors="ignore").decode().replace("\0", " ")
     words = [word for word in clean.split() if any(letter.isalnum() for letter in word)]
-    return " ".join('"' + word.replace('"', '""') + '"*' for word in words[:MAX_WORDS]) or NOTHING
+    return " ".join(_term(word) for word in words[:MAX_WORDS]) or NOTHING
+
+
+def _term(word: str) -> str:
+    """Return a word, or the beginning of one, in FTS5's quotes.
+
+    Beginnings, because Korean puts its particles behind a word without a space; but not of one or two Latin letters,
+    with which half of all words begin.
+    """
+    quoted = '"' + word.replace('"', '""') + '"'
+    return quoted if len(word) < 3 and word.isascii() else f"{quoted}*"

@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from api import guard
 from api.errors import BadPath
@@ -33,6 +34,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not to hang on a pipe that is called a note.
 NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 MAX_DEPTH = 32
+# On a walk: deleted or swapped while we looked, or not for us.
+PASSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 EVERYTHING = frozenset(ALL)
 # Known by their inode too, should a mount or a case-insensitive file system give them a second name.
 PRIVATE = (*guard.PRIVATE_TREES, (".git",))
@@ -41,8 +44,7 @@ Identity = tuple[int, int]
 Signature = tuple[int, int, int, int]
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A note met on a walk: its path, and a signature that differs once the file was changed."""
 
     path: str
@@ -174,36 +176,35 @@ class Vault:
             pass
 
     def _walk(self, folder: int, parts: tuple[str, ...], private: set[Identity]) -> Iterator[Found]:
+        prefix, in_exec = "".join(f"{part}/" for part in parts), self.in_exec(parts)
         with os.scandir(folder) as entries:
             for entry in entries:
-                here = (*parts, entry.name)
-                if not _is_utf8(entry.name) or guard.is_private(here):
+                name = entry.name
+                if not _is_utf8(name) or guard.is_private((name,)):
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):
-                        if len(here) <= MAX_DEPTH:
-                            yield from self._walk_into(folder, entry.name, here, private)
-                    elif guard.is_note(entry.name) and entry.is_file(follow_symlinks=False):
-                        yield self._found(entry, here)
-                except FileNotFoundError:
-                    continue  # Deleted while we looked.
-                except PermissionError:
-                    continue
+                        yield from self._walk_into(folder, (*parts, name), private)
+                    elif guard.is_note(name) and entry.is_file(follow_symlinks=False):
+                        yield _found(prefix + name, in_exec, entry.stat(follow_symlinks=False))
                 except OSError as error:
-                    raise _gone(error) from error
+                    if error.errno not in PASSING:
+                        raise _gone(error) from error
 
-    def _walk_into(self, parent: int, name: str, here: tuple[str, ...], private: set[Identity]) -> Iterator[Found]:
-        folder = os.open(name, FOLDER, dir_fd=parent)
+    def _walk_into(self, parent: int, here: tuple[str, ...], private: set[Identity]) -> Iterator[Found]:
+        if guard.is_private(here) or len(here) > MAX_DEPTH:
+            return
+        folder = os.open(here[-1], FOLDER, dir_fd=parent)
         try:
             if _identity(os.fstat(folder)) not in private:
                 yield from self._walk(folder, here, private)
         finally:
             os.close(folder)
 
-    def _found(self, entry: os.DirEntry[str], here: tuple[str, ...]) -> Found:
-        status = entry.stat(follow_symlinks=False)
-        signature = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
-        return Found("/".join(here), self.in_exec(here), status.st_size, status.st_mtime, signature)
+
+def _found(path: str, in_exec: bool, status: os.stat_result) -> Found:
+    signature = (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
+    return Found(path, in_exec, status.st_size, status.st_mtime, signature)
 
 
 def read_bytes(place: Place) -> tuple[bytes, os.stat_result]:
@@ -255,7 +256,7 @@ def _identity(status: os.stat_result) -> Identity:
 
 def _is_utf8(name: str) -> bool:
     """Tell whether JSON can carry ``name``; a client could not ask for it otherwise."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in name)
+    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _gone(error: OSError | None) -> VaultGone:
