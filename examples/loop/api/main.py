@@ -23,6 +23,7 @@ from api.rest import rest_router
 from api.settings import Settings
 from api.settings import SettingsError
 from api.tokens import TokenVerifier
+from api.tools import VERSION
 from api.tools import mcp_server
 from api.transports import Transports
 from api.vault import Vault
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(
         title="loop-api",
-        version="1",
+        version=VERSION,
         lifespan=lifespan,
         max_body_size=MAX_BODY_BYTES,
         # A redirect breaks connectors; and the pages of documentation load scripts from elsewhere.

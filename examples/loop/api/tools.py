@@ -27,6 +27,7 @@ Result = TypeVar("Result")
 
 READ_ONLY = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 REPLACES = ToolAnnotations(read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=False)
+VERSION = "1.0"
 INSTRUCTIONS = "A vault of markdown notes. Search or list it, then read notes by their path."
 
 Path = Annotated[str, Field(description="Path of a note inside the vault, such as projects/loop.md")]
@@ -35,8 +36,16 @@ Limit = Annotated[int, Field(ge=1, le=1000, description="At most so many")]
 
 def mcp_server(notes: Notes) -> MCPServer[Any]:
     """Return the MCP server whose tools work on ``notes`` with the scopes of each call's token."""
-    # Its own log line for each request would drown what matters.
-    server: MCPServer[Any] = MCPServer("loop", title="LOOP vault", instructions=INSTRUCTIONS, log_level="WARNING")
+    server: MCPServer[Any] = MCPServer(
+        "loop",
+        title="LOOP vault",
+        version=VERSION,
+        instructions=INSTRUCTIONS,
+        # Its own line for each request would drown what matters.
+        log_level="WARNING",
+        # The tools never change: nothing to listen to, and no stream that a stop would have to wait for.
+        subscriptions=False,
+    )
 
     @server.tool(name="list", title="List notes", annotations=READ_ONLY)
     def list_notes(

@@ -30,6 +30,7 @@ class Service:
         self.log = directory / "log"
         self.jwks_file = directory / "state" / "jwks.json"
         self.port = 0
+        self.patience = 8
         self._app = app
         self._jwks_url = jwks_url
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,7 +63,7 @@ class Service:
     def start(self) -> None:
         """Start it as the image does, and wait until it listens; a second time on the same port."""
         command = [sys.executable, "-m", "uvicorn", self._app, "--port", str(self.port)]
-        command += ["--timeout-graceful-shutdown", "8"]
+        command += ["--timeout-graceful-shutdown", str(self.patience)]
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)

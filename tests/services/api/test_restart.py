@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ import httpx2
 import pytest
 
 from tests.services.api.issuer import Issuer
+from tests.services.api.service import CODE
 from tests.services.api.service import Client
 from tests.services.api.service import Service
 from tests.services.api.streams import Stream
@@ -26,7 +28,6 @@ def slow(own_issuer: Issuer, tmp_path: Path) -> Iterator[Service]:
     """Return loop-api with a tool that takes its time."""
     service = Service(tmp_path, own_issuer.url, "tests.services.api.slow_app:app")
     (service.vault / "README.md").write_text("# The vault\n")
-    service.start()
     yield service
     service.stop()
 
@@ -42,6 +43,7 @@ def stopped_in(service: Service) -> float:
 
 def test_idle_streams_do_not_hold_it(slow: Service, own_issuer: Issuer) -> None:
     """Of HTTP+SSE, of Streamable HTTP, and connections that are kept for later."""
+    slow.start()
     with slow.client(own_issuer.token()) as client, slow.client(own_issuer.token()) as other:
         first, second = Stream(client), Stream(other)
         first.initialize()
@@ -58,12 +60,13 @@ def test_idle_streams_do_not_hold_it(slow: Service, own_issuer: Issuer) -> None:
 def test_call_under_way_is_answered(slow: Service, own_issuer: Issuer, revision: str) -> None:
     """Over POST, while new connections are refused already; an idle stream beside it changes nothing."""
     answers: list[httpx2.Response] = []
+    slow.start()
     with slow.client(own_issuer.token()) as client, slow.client(own_issuer.token()) as other:
         stream = Stream(other)
-        call = threading.Thread(target=lambda: answers.append(dawdle(client, 3, revision)))
+        call = threading.Thread(target=lambda: answers.append(dawdle(client, 2, revision)))
         call.start()
-        time.sleep(1)
-        assert 1.5 < stopped_in(slow) < 5
+        time.sleep(0.7)
+        assert 0.8 < stopped_in(slow) < 4
         call.join()
         stream.close()
     assert answers[0].status_code == 200
@@ -71,16 +74,25 @@ def test_call_under_way_is_answered(slow: Service, own_issuer: Issuer, revision:
 
 
 def test_call_that_takes_too_long_is_given_up(slow: Service, own_issuer: Issuer) -> None:
-    """Before Docker's patience of 10 s ends, which would be a kill."""
+    """When uvicorn's patience ends, here after 2 s."""
+    slow.patience = 2
+    slow.start()
     with slow.client(own_issuer.token()) as client:
         call = threading.Thread(target=lambda: give_up(client))
         call.start()
-        time.sleep(1)
+        time.sleep(0.7)
         started = time.monotonic()
         slow.terminate()
         assert slow.wait(12) in CLEAN
-        assert 7 < time.monotonic() - started < 10
+        assert 1.8 < time.monotonic() - started < 5
         call.join()
+
+
+def test_image_has_patience_for_eight_seconds() -> None:
+    """Docker's own ends after 10 s, with a kill; a shell before uvicorn would swallow the signal."""
+    command = json.loads((CODE / "Dockerfile").read_text().splitlines()[-1].removeprefix("CMD "))
+    assert command[:2] == ["uvicorn", "api.main:app"] and "--workers" not in command
+    assert command[-2:] == ["--timeout-graceful-shutdown", "8"]
 
 
 def give_up(client: Client) -> None:

@@ -64,6 +64,19 @@ def test_stateless_call_needs_no_session(client: Client) -> None:
         assert "mcp-session-id" not in response.headers
 
 
+def test_there_is_nothing_to_listen_to(client: Client) -> None:
+    """The tools never change; a stream that waits for it would hold the container when it stops."""
+    meta = {
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    }
+    params = {"notifications": {"toolsListChanged": True}, "_meta": meta}
+    message = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen", "params": params}
+    headers = {**JSON_OR_STREAM, "Mcp-Protocol-Version": "2026-07-28", "Mcp-Method": "subscriptions/listen"}
+    response = client.post("/mcp", json=message, headers=headers, timeout=5)
+    assert response.status_code == 404 and response.json()["error"]["code"] == -32601
+
+
 def test_old_client_gets_its_stream(client: Client) -> None:
     """HTTP+SSE: the endpoint event, then every answer on the stream."""
     stream = Stream(client)
