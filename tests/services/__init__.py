@@ -1,1 +1,1 @@
-"""The two reference services, each as a process of its own."""
+"""The two services of the reference checkout, each as a process of its own."""
