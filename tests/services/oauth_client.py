@@ -54,6 +54,13 @@ class Browser:
         answer = self.press(self.get(url), "sign-in", name=name, password=password)
         return self.get(str(answer.url.join(answer.headers["location"]))) if answer.is_redirect else answer
 
+    def decide(self, url: str, name: str, password: str, action: str = "allow") -> httpx.Response:
+        """Press a button on the consent page at ``url``, after signing in where that is needed."""
+        page = self.get(url)
+        if f"Signed in as <strong>{name}</strong>" not in page.text:
+            page = self.sign_in(url, name, password)
+        return self.press(page, action)
+
     def _headers(self) -> dict[str, str]:
         return {**self.headers, **({"Cookie": self.cookie} if self.cookie else {})}
 
@@ -123,12 +130,8 @@ class OAuthClient:
 
     def code(self, name: str, password: str, pkce: Pkce, **changes: str | None) -> str:
         """Sign in where that is needed, allow, and return the code."""
-        url = self.authorize_url(pkce, **changes)
         browser = self.person or self.browser()
-        page = browser.get(url)
-        if f"Signed in as <strong>{name}</strong>" not in page.text:
-            page = browser.sign_in(url, name, password)
-        return redirected(browser.press(page, "allow"))["code"]
+        return redirected(browser.decide(self.authorize_url(pkce, **changes), name, password))["code"]
 
     def redeem(self, code: str, pkce: Pkce, **changes: str | None) -> httpx.Response:
         """Ask for tokens for a code."""

@@ -23,7 +23,7 @@ START_SECONDS = 30
 class Service:
     """A uvicorn with loop-api, or with ``app``, over the vault in ``directory``."""
 
-    def __init__(self, directory: Path, jwks_url: str, app: str = "api.main:app"):
+    def __init__(self, directory: Path, jwks_url: str, app: str = "api.main:app", issuer: str = ISSUER):
         self.vault = directory / "vault"
         self.exec_vault = self.vault / "exec"
         self.exec_vault.mkdir(parents=True, exist_ok=True)
@@ -32,6 +32,7 @@ class Service:
         self.port = 0
         self.patience = 8
         self._app = app
+        self._issuer = issuer
         self._jwks_url = jwks_url
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,7 +56,7 @@ class Service:
             "PYTHONUNBUFFERED": "1",
             "VAULT_DIR": str(self.vault),
             "EXEC_VAULT_DIR": str(self.exec_vault),
-            "OAUTH_ISSUER": ISSUER,
+            "OAUTH_ISSUER": self._issuer,
             "JWKS_URL": self._jwks_url,
             "JWKS_FILE": str(self.jwks_file),
         }

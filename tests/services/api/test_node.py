@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from collections.abc import Iterator
@@ -14,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.services.api.issuer import Issuer
-from tests.services.api.proxy import TokenProxy
 from tests.services.api.service import Service
+from tests.services.node_tools import node_tools
+from tests.services.proxy import Proxy
 
-PACKAGE = Path(__file__).parents[1] / "node" / "api" / "package.json"
 # Both only say that the suite's own demonstration tool is not there.
 ABSENT_TOOL = """server:
   - server-stateless:sep-2575-server-rejects-undeclared-capability
@@ -27,30 +24,10 @@ ABSENT_TOOL = """server:
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """Return the installed packages, kept outside the checkout; Node itself is one of them, new enough for these."""
-    pinned = PACKAGE.read_bytes()
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "loopdeploy"
-    directory = cache / f"node-api-{hashlib.sha256(pinned).hexdigest()[:12]}"
-    if not (directory / "installed").exists():
-        npm = shutil.which("npm")
-        assert npm, "Install npm: the conformance suite and Inspector come from there."
-        shutil.rmtree(directory, ignore_errors=True)
-        directory.mkdir(parents=True)
-        (directory / "package.json").write_bytes(pinned)
-        install = [npm, "install", "--no-audit", "--no-fund", "--loglevel", "error"]
-        ended = subprocess.run(install, cwd=directory, capture_output=True, text=True, check=False)
-        assert ended.returncode == 0, ended.stderr
-        (directory / "installed").touch()
-    return directory / "node_modules"
-
-
 @pytest.fixture
-def run(node_modules: Path, tmp_path: Path) -> Run:
+def run(tmp_path: Path) -> Run:
     """Return a function that runs a package's command in a directory of its own."""
-    path = os.pathsep.join([str(node_modules / "node" / "bin"), str(node_modules / ".bin"), os.environ["PATH"]])
-    environment = {"PATH": path, "HOME": str(tmp_path), "MCP_STORAGE_DIR": str(tmp_path / "inspector")}
+    environment = {"PATH": node_tools()["PATH"], "HOME": str(tmp_path), "MCP_STORAGE_DIR": str(tmp_path / "inspector")}
 
     def run_command(*command: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -63,7 +40,7 @@ def run(node_modules: Path, tmp_path: Path) -> Run:
 @pytest.fixture(scope="module")
 def proxied(service: Service, issuer: Issuer) -> Iterator[str]:
     """Return the URL of /mcp where the token comes by itself: the suite has no option for one."""
-    with TokenProxy(service.port, issuer.token()) as proxy:
+    with Proxy(lambda _: service.port, {"Authorization": f"Bearer {issuer.token()}"}) as proxy:
         yield f"{proxy.url}/mcp"
 
 

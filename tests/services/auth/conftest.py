@@ -159,13 +159,6 @@ def auth(make: Make) -> Auth:
 
 
 @pytest.fixture(scope="session")
-def http() -> Iterator[httpx.Client]:
-    """Give an HTTP client that follows no redirects; to make one costs more than most tests."""
-    with httpx.Client(timeout=20) as http:
-        yield http
-
-
-@pytest.fixture(scope="session")
 def person(auth: Auth, http: httpx.Client) -> Browser:
     """Return a browser in which the user signs in once, as a sign-in is slow by design."""
     return auth.client(http).browser()
