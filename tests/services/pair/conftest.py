@@ -30,7 +30,7 @@ def client(pair: Pair, http: httpx.Client) -> OAuthClient:
     return client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def token(client: OAuthClient) -> str:
-    """Return a token with the scopes that are given by default; its key is never dropped."""
+    """Return a token with the scopes that are given by default."""
     return str(client.connect(NAME, PASSWORD)["access_token"])

@@ -18,7 +18,12 @@ from tests.services.pair.sdk import connected
 
 @pytest.mark.parametrize(
     ("transport", "mode", "revision"),
-    [("http", "auto", "2026-07-28"), ("http", "legacy", "2025-11-25"), ("sse", "auto", "2025-11-25")],
+    [
+        ("http", "auto", "2026-07-28"),
+        ("http", "legacy", "2025-11-25"),
+        ("sse", "auto", "2026-07-28"),
+        ("sse", "legacy", "2025-11-25"),
+    ],
 )
 def test_it_signs_in_once_and_calls_tools(
     pair: Pair, http: httpx.Client, transport: str, mode: str, revision: str
