@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,14 @@ SEARCHES = ("search", "GET /api/search")
 
 
 @pytest.fixture(scope="module")
-def private(pair: Pair) -> Iterator[list[str]]:
+def everyone(pair: Pair, client: OAuthClient) -> Iterator[Client]:
+    """Return a client with every scope there is."""
+    with pair.client(client.connect(NAME, PASSWORD, scope=EVERYTHING)["access_token"]) as everyone:
+        yield everyone
+
+
+@pytest.fixture(scope="module")
+def private(pair: Pair, everyone: Client) -> Iterator[list[str]]:
     """Return every path that leads to what is private: as it is, in other letters, through links and detours."""
     vault, oauth = pair.api.vault, pair.auth.directory
     made = [vault / ".env", vault / ".env.md", oauth / "secret.md", oauth / "keys" / "secret.md"]
@@ -62,6 +70,9 @@ def private(pair: Pair) -> Iterator[list[str]]:
     links = {"env.md": ".env", "oauth": "api/oauth", "key.md": str(next((oauth / "keys").glob("*.pem")))}
     for name, target in links.items():
         (vault / name).symlink_to(target)
+    made.append(vault / "beacon.md")
+    made[-1].write_text("# Beacon\n")
+    wait_until_found(everyone, "beacon")
     files = [str(path.relative_to(vault)) for path in oauth.rglob("*") if not path.is_dir()]
     detours = [
         "api/../.env",
@@ -78,11 +89,12 @@ def private(pair: Pair) -> Iterator[list[str]]:
         path.unlink()
 
 
-@pytest.fixture
-def everyone(pair: Pair, client: OAuthClient) -> Iterator[Client]:
-    """Return a client with every scope there is."""
-    with pair.client(client.connect(NAME, PASSWORD, scope=EVERYTHING)["access_token"]) as everyone:
-        yield everyone
+def wait_until_found(client: Client, word: str) -> None:
+    """Wait until the index has seen what lies in the vault, so that a search has something to give away."""
+    deadline = time.monotonic() + 10
+    while not client.answer("search", query=word)["results"]:
+        assert time.monotonic() < deadline, "The index does not follow the vault."
+        time.sleep(0.1)
 
 
 def guarded(pair: Pair) -> dict[str, tuple[int, int, bytes | str]]:
