@@ -6,7 +6,6 @@ import asyncio
 import json
 import stat
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from tests.services.api.issuer import Issuer
 from tests.services.api.issuer import new_key
 from tests.services.api.issuer import public
 from tests.services.api.service import Service
+from tests.services.waiting import eventually
 
 
 def status(service: Service, token: str) -> int:
@@ -34,14 +34,6 @@ def state(service: Service) -> str:
     answer = response.json()
     assert answer["status"] == "ok" and answer["service"] == "loop-api"
     return str(answer["jwks"])
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> None:
-    """Wait until ``condition`` holds."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "in vain"
-        time.sleep(0.1)
 
 
 def test_issuer_down_at_the_start(own_service: Service, own_issuer: Issuer) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from tests.services.api.issuer import ISSUER
 from tests.services.api.service import Client
 from tests.services.api.service import Service
+from tests.services.waiting import eventually
 
 
 def paths(client: Client, folder: Path) -> list[str]:
@@ -112,17 +112,14 @@ def test_changes_beside_it_are_seen(client: Client, folder: Path) -> None:
     """As by git pull: made, changed without a change of size, moved and deleted, within seconds."""
     (folder / "one.md").write_text("walrus")
     (folder / "two.md").write_text("walrus")
-    time.sleep(2.1)
-    assert sorted(found(client, "walrus")) == [f"{folder.name}/one.md", f"{folder.name}/two.md"]
+    eventually(lambda: sorted(found(client, "walrus")) == [f"{folder.name}/one.md", f"{folder.name}/two.md"])
     (folder / "one.md").write_text("badger")
     (folder / "two.md").rename(folder / "three.md")
-    time.sleep(2.1)
-    assert found(client, "walrus") == [f"{folder.name}/three.md"]
+    eventually(lambda: found(client, "walrus") == [f"{folder.name}/three.md"])
     assert found(client, "badger") == [f"{folder.name}/one.md"]
     (folder / "one.md").unlink()
     (folder / "three.md").unlink()
-    time.sleep(2.1)
-    assert found(client, "walrus") + found(client, "badger") == []
+    eventually(lambda: found(client, "walrus") + found(client, "badger") == [])
     assert paths(client, folder) == []
 
 

@@ -137,12 +137,13 @@ def test_a_locked_database_costs_nothing_but_time(make: Make, http: httpx.Client
     auth.command("user", "add", NAME, password=PASSWORD)
     client = auth.client(http)
     token = client.connect(NAME, PASSWORD)["refresh_token"]
-    with locked(auth.database):
+    with locked(auth.database), ThreadPoolExecutor(1) as thread:
+        listed = thread.submit(auth.command, "user", "list")
         began = time.monotonic()
         require_503(client.refresh(token))
         assert time.monotonic() - began < 4
         require_out_of_order(auth, client, "locked")
-        refused = auth.command("user", "list")
+        refused = listed.result()
     assert refused.returncode == 1
     assert refused.stderr.startswith("Error: ") and "is locked; " in refused.stderr
     assert client.refresh(token).status_code == 200

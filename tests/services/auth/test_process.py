@@ -48,7 +48,7 @@ def test_it_is_small_after_work(make: Make, http: httpx.Client) -> None:
     token = client.connect(NAME, PASSWORD)["refresh_token"]
     for _ in range(3):
         client.code(NAME, PASSWORD, Pkce())
-    for _ in range(200):
+    for _ in range(100):
         token = client.refresh(token).json()["refresh_token"]
     assert auth.process is not None
     status = Path(f"/proc/{auth.process.pid}/status").read_text()

@@ -61,6 +61,12 @@ class Pair:
         self.auth.stop()
         self.auth.start()
 
+    def restart_both(self) -> None:
+        """Stop both and start both, as ``rebuild-all`` does."""
+        self.api.stop()
+        self.restart_auth()
+        self.api.start()
+
     def _port(self, path: str) -> int:
         of_auth = path in OF_AUTH or path == "/authorize" or path.startswith("/authorize/")
         return self.auth.port if of_auth else self.api.port

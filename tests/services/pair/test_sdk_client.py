@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from urllib.parse import parse_qs
 from urllib.parse import urlsplit
 
@@ -70,21 +71,20 @@ def test_it_asks_the_person_again_for_exec(pair: Pair, http: httpx.Client) -> No
     assert scopes == [{"vault:read", "vault:write"}, {"vault:read", "vault:write", "exec:read"}]
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
-def test_it_goes_on_after_restarts_of_both(pair: Pair, http: httpx.Client, mode: str) -> None:
-    """In the session that it has, with the token that it has."""
-    person, storage = Person(http), Storage()
+def test_clients_go_on_after_restarts(pair: Pair, http: httpx.Client) -> None:
+    """Of one service and of both, in the session and with the token that each has; nobody signs in again."""
+    people = {"auto": Person(http), "legacy": Person(http)}
 
     async def main() -> None:
-        async with connected(f"{pair.url}/mcp", person, storage, mode=mode) as client:
-            assert (await answer(client, "read", path="README.md"))["title"] == "The vault"
-            await asyncio.to_thread(pair.restart_api)
-            assert (await answer(client, "read", path="README.md"))["title"] == "The vault"
-            await asyncio.to_thread(pair.restart_auth)
-            assert (await answer(client, "read", path="README.md"))["title"] == "The vault"
-            await asyncio.to_thread(pair.restart_auth)
-            await asyncio.to_thread(pair.restart_api)
-            assert (await answer(client, "read", path="README.md"))["title"] == "The vault"
+        async with AsyncExitStack() as stack:
+            clients = [
+                await stack.enter_async_context(connected(f"{pair.url}/mcp", person, Storage(), mode=mode))
+                for mode, person in people.items()
+            ]
+            for restart in (lambda: None, pair.restart_api, pair.restart_both):
+                await asyncio.to_thread(restart)
+                for client in clients:
+                    assert (await answer(client, "read", path="README.md"))["title"] == "The vault"
 
     asyncio.run(main())
-    assert len(person.opened) == 1
+    assert [len(person.opened) for person in people.values()] == [1, 1]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from tests.services.auth.conftest import NAME
 from tests.services.auth.conftest import PASSWORD
 from tests.services.oauth_client import OAuthClient
 from tests.services.pair.pair import Pair
+from tests.services.waiting import eventually
 
 EVERYTHING = "vault:read vault:write exec:read"
 SECRET = "platypus"
@@ -72,7 +72,8 @@ def private(pair: Pair, everyone: Client) -> Iterator[list[str]]:
         (vault / name).symlink_to(target)
     made.append(vault / "beacon.md")
     made[-1].write_text("# Beacon\n")
-    wait_until_found(everyone, "beacon")
+    # A search has something to give away only when the index has seen what lies here.
+    eventually(lambda: everyone.answer("search", query="beacon")["results"] != [])
     files = [str(path.relative_to(vault)) for path in oauth.rglob("*") if not path.is_dir()]
     detours = [
         "api/../.env",
@@ -87,14 +88,6 @@ def private(pair: Pair, everyone: Client) -> Iterator[list[str]]:
     yield [*plain, *(path.upper() for path in plain), *linked, *detours, SECRET, "PRIVATE", "SQLite"]
     for path in [*made, *(vault / name for name in links)]:
         path.unlink()
-
-
-def wait_until_found(client: Client, word: str) -> None:
-    """Wait until the index has seen what lies in the vault, so that a search has something to give away."""
-    deadline = time.monotonic() + 10
-    while not client.answer("search", query=word)["results"]:
-        assert time.monotonic() < deadline, "The index does not follow the vault."
-        time.sleep(0.1)
 
 
 def guarded(pair: Pair) -> dict[str, tuple[int, int, bytes | str]]:

@@ -78,7 +78,8 @@ class TooManyClients(Exception):
 
 def readable_name(name: str) -> str:
     """Return a client's name fit to be shown: in one line, with nothing that hides or turns text."""
-    return " ".join("".join(char if char.isprintable() else " " for char in name).split())[:LONGEST_NAME]
+    line = " ".join("".join(char if char.isprintable() else " " for char in name).split())
+    return line if len(line) <= LONGEST_NAME else f"{line[: LONGEST_NAME - 1]}…"
 
 
 def find_client(connection: sqlite3.Connection, client_id: str) -> Client | None:
