@@ -11,7 +11,10 @@ help:  ## Show the targets.
 demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 	$(BIN)/loopdeploy lab demo
 
+# Node's packages come by npm and the pages of loop-auth are looked at in Chromium.
 test: lint  ## Run every check: linters, unit tests, and the deployments on the practice NAS.
+	command -v npm >/dev/null || apt-get install -y -q npm
+	command -v chromium >/dev/null || apt-get install -y -q chromium
 	$(BIN)/pytest
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 

@@ -31,7 +31,10 @@ class Proxy:
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
-            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
+            # Each thread shakes hands itself: a browser that connects ahead of its needs must not hold up others.
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self.url = f"{'https' if certificate else 'http'}://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Proxy:

@@ -249,6 +249,7 @@ def test_a_clients_name_is_text(client: OAuthClient) -> None:
     assert '<b>x</b> "Claude" evil yyy' in html.unescape(text)
     assert "\u202e" not in text
     assert "y" * 101 not in text
+    assert "y…<" in text
 
 
 def test_pages_are_usable_by_keyboard_and_screen_reader(client: OAuthClient) -> None:

@@ -106,7 +106,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(certificate: Path) -> Iterator[Site]:
     """Give the site, running."""
     site = Site(certificate)
-    thread = threading.Thread(target=site.server.serve_forever)
+    thread = threading.Thread(target=site.server.serve_forever, args=[0.02])
     thread.start()
     yield site
     site.server.shutdown()

@@ -180,7 +180,6 @@ async function play(scenario, url) {
   } catch (error) {
     outcomes[scenario] = `${error.message}\n${page.troubles.join('\n')}\n${page.url()}`
   }
-  await page.context().close()
 }
 
 // A few at once: a page waits most of the time.
