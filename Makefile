@@ -3,6 +3,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+# The protocol's own test suites come by npm, and loop-auth's pages are looked at in Chromium. Installed on Debian as
+# root; elsewhere a test says what is missing.
+NODE_AND_CHROMIUM := for program in npm chromium; do command -v $$program >/dev/null || test $$(id -u) -ne 0 || \
+  ! command -v apt-get >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends $$program; } || exit 1; done
+
 .PHONY: help demo test test-faults lint bench clean requests
 
 help:  ## Show the targets.
@@ -12,7 +17,8 @@ demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 	$(BIN)/loopdeploy lab demo
 
 test: lint  ## Run every check: linters, unit tests, and the deployments on the practice NAS.
-	$(BIN)/pytest tests/unit tests/lab tests/faults/test_image.py tests/faults/test_lock.py
+	$(NODE_AND_CHROMIUM)
+	$(BIN)/pytest tests/unit tests/services tests/lab tests/faults/test_image.py tests/faults/test_lock.py
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.

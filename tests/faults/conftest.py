@@ -33,7 +33,8 @@ from tests.lab.conftest import nas as nas
 
 # Code that works until a file says otherwise.
 CRASH = """
-if VAULT.joinpath(".crash").exists():
+from pathlib import Path
+if Path("/vault/.crash").exists():
     raise SystemExit("crash on purpose")
 """
 FAMILY = ("candidate", "next", "discard")

@@ -27,9 +27,10 @@ async def broken(request, call_next):
 CRASH_LATER = "import os, threading; threading.Timer(2.5, os._exit, [3]).start()"
 # The candidate works, and what comes after it does not.
 CRASH_ON_SECOND_START = """
-if VAULT.joinpath(".started").exists():
+from pathlib import Path
+if Path("/vault/.started").exists():
     raise SystemExit("second start")
-VAULT.joinpath(".started").touch()
+Path("/vault/.started").touch()
 """
 
 

@@ -6,6 +6,7 @@ import getpass
 import json
 import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -26,7 +27,16 @@ def lock(nas: Nas, **owner: object) -> None:
 def mine(pid: int) -> dict[str, object]:
     """Return this user on this host as a lock's owner."""
     user, host = getpass.getuser(), socket.gethostname()
-    return {"user": user, "host": host, "pid": pid, "token": f"{user}@{host}:{pid}:1", "verb": "rebuild", "at": "then"}
+    place = f"{Path('/proc/sys/kernel/random/boot_id').read_text().strip()} {Path('/proc/self/ns/pid').readlink()}"
+    return {
+        "user": user,
+        "host": host,
+        "place": place,
+        "pid": pid,
+        "token": f"{user}@{host}:{pid}:1",
+        "verb": "rebuild",
+        "at": "then",
+    }
 
 
 def ended() -> int:

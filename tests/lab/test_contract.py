@@ -18,6 +18,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "loop-auth": {
         "image": r"loop-auth:\d{8}T\d{6}Z-\w+",
         "stop_timeout": 5,
+        "hidden": {},
         "port": ("8083/tcp", "8084"),
         "binds": {f"{CHECKOUT}/api/oauth:/app/api/oauth:rw"},
         "environment": {
@@ -30,6 +31,7 @@ CONTRACT: dict[str, dict[str, Any]] = {
     "loop-api": {
         "image": r"loop-api:\d{8}T\d{6}Z-\w+",
         "stop_timeout": 10,
+        "hidden": {"/vault/api/oauth": "ro,size=4k,mode=0555"},
         "port": ("8081/tcp", "8082"),
         "binds": {
             f"{CHECKOUT}:/vault:rw",
@@ -74,6 +76,7 @@ def test_a_container_is_exactly_what_the_contract_says(nas: Nas, service: str) -
     assert config["Entrypoint"] == image["Config"]["Entrypoint"]
     assert config["User"] == image["Config"]["User"]
     assert config["WorkingDir"] == image["Config"]["WorkingDir"]
+    assert (host["Tmpfs"] or {}) == contract["hidden"]
     assert config["StopTimeout"] == contract["stop_timeout"]
     assert set(config["Labels"]) == {"loopdeploy.config", "loopdeploy.release"}
     assert config["Labels"]["loopdeploy.release"] == config["Image"].partition(":")[2]

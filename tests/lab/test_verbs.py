@@ -17,18 +17,11 @@ from tests.lab.conftest import deploy
 from tests.lab.conftest import loopdeploy
 from tests.lab.test_ansible_playbook import ansible_playbook
 
-HEALTH = 'return {"status": "ok", "service": "loop-api"}'
-
 
 @pytest.fixture
 def changed_code(nas: Nas) -> Iterator[Nas]:
     """Return the NAS with new code of loop-api in its checkout."""
-    nas.run(
-        "sed",
-        "-i",
-        f's/{HEALTH}/return {{"status": "ok", "service": "loop-api", "version": "2"}}/',
-        f"{CHECKOUT}/api/main.py",
-    )
+    nas.run("sed", "-i", 's/title="loop-api"/title="loop-api, changed"/', f"{CHECKOUT}/api/main.py")
     yield nas
     nas.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
 
@@ -56,7 +49,7 @@ def test_rebuild_brings_new_code_and_leaves_loop_auth_alone(changed_code: Nas) -
     deploy("rebuild")
     assert changed_code.life("loop-auth") == auth
     assert changed_code.life("loop-api")[0] != api[0]
-    assert changed_code.get(8082, "/health")["version"] == "2"
+    assert changed_code.get(8082, "/openapi.json")["info"]["title"] == "loop-api, changed"
     assert changed_code.get(8084, "/.well-known/jwks.json") == keys
 
 
@@ -180,9 +173,12 @@ def test_containers_made_by_the_old_one_liners_are_taken_over(nas: Nas, inventor
     nas.docker("network", "rm", "loop")
     nas.docker("run", "--detach", "--name", "loop-auth", "--publish", "8084:8083", "--restart", "unless-stopped",
                "--volume", f"{CHECKOUT}/api/oauth:/app/api/oauth:rw",
-               "--env", "OAUTH_KEYS_DIR=/app/api/oauth/keys", "loop-auth:latest")  # fmt: skip
+               "--env", "OAUTH_KEYS_DIR=/app/api/oauth/keys", "--env", "OAUTH_DB_PATH=/app/api/oauth/oauth.db",
+               "--env", "OAUTH_ISSUER=https://x", "loop-auth:latest")  # fmt: skip
     nas.docker("run", "--detach", "--name", "loop-api", "--publish", "8082:8081", "--link", "loop-auth:loop-auth",
-               "--env", "VAULT_DIR=/vault", "--env", "OAUTH_ISSUER=https://x", "loop-api:latest")  # fmt: skip
+               "--volume", f"{CHECKOUT}:/vault:rw", "--env", "VAULT_DIR=/vault", "--env", "EXEC_VAULT_DIR=/vault/exec",
+               "--env", "JWKS_URL=http://loop-auth:8083/.well-known/jwks.json", "--env", "OAUTH_ISSUER=https://x",
+               "loop-api:latest")  # fmt: skip
     auth, api = nas.lives()
     assert loopdeploy("rebuild", "--check").returncode == 0
     assert nas.lives() == [auth, api]

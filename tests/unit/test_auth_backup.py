@@ -238,3 +238,38 @@ def test_restore_in_check_mode_touches_nothing(
     """It says which one it would bring back."""
     assert restore(run, auth, engine, check_mode=True)[1]["restored"] == backup
     assert engine.seen == [] and auth.names() == [backup]
+
+
+def test_directories_of_the_nas_are_left_alone(run: Run, auth: Auth, engine: ScriptedEngine) -> None:
+    """DSM puts @eaDir into every shared folder."""
+    engine.add("loop-auth", run=True, port=None)
+    (auth.keys / "@eaDir").mkdir()
+    made = module(run, auth)[1]["backup"]
+    assert [path.name for path in (auth.backups / made / "keys").iterdir()] == ["k1.pem"]
+    (auth.keys / "k2.pem").write_text("key 2")
+    kind, _ = restore(run, auth, engine, backup=made)
+    assert kind == "ok"
+    assert sorted(path.name for path in auth.keys.iterdir()) == ["@eaDir", "k1.pem"]
+
+
+def test_damaged_database_is_no_obstacle_to_a_restore(
+    run: Run, auth: Auth, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    """What is damaged is kept as it is, and the good one comes back."""
+    engine.add("loop-auth", run=True, port=None)
+    made = module(run, auth)[1]["backup"]
+    auth.writer.close()
+    auth.database.write_bytes(b"no database at all" * 1000)
+    kind, result = restore(run, auth, engine, backup=made)
+    assert (kind, auth.users()) == ("ok", ["ann"])
+    assert (auth.backups / result["backup"] / "oauth.db").read_bytes().startswith(b"no database")
+
+
+def test_restore_follows_no_symbolic_link(run: Run, auth: Auth, engine: ScriptedEngine, tmp_path: Path) -> None:
+    """The directory is one that loop-auth can write."""
+    engine.add("loop-auth", run=True, port=None)
+    made = module(run, auth)[1]["backup"]
+    (tmp_path / "victim").write_text("safe")
+    (auth.database.parent / "oauth.db.restored").symlink_to(tmp_path / "victim")
+    assert restore(run, auth, engine, backup=made)[0] == "ok"
+    assert (tmp_path / "victim").read_text() == "safe"

@@ -61,6 +61,7 @@ def parameters(path: str) -> dict[str, Any]:
         "network": None,
         "neighbours": [],
         "binds": [],
+        "hidden": [],
         "ports": [],
         "build": None,
         "linked": False,
@@ -288,3 +289,13 @@ def test_module_fails_with_the_sentence(run: Run, engine: ScriptedEngine) -> Non
     kind, result = run("preflight", **{**parameters(engine.path), "docker": "/nowhere"})
     assert kind == "failed"
     assert result["msg"].startswith("There is no Docker command at /nowhere: ")
+
+
+def test_what_is_hidden_is_hidden_where_it_exists(tmp_path: Path, inspect: Inspect) -> None:
+    """A file by /dev/null, a directory by an empty file system; what is not there gets no place made for it."""
+    (tmp_path / "oauth").mkdir()
+    (tmp_path / ".env").touch()
+    hidden = [{"source": str(tmp_path / name), "target": f"/vault/{name}"} for name in ("oauth", ".env", "nothing")]
+    facts = inspect(hidden=hidden)
+    assert facts["hidden_files"] == ["/dev/null:/vault/.env:ro"]
+    assert facts["hidden_directories"] == ["/vault/oauth:ro,size=4k,mode=0555"]

@@ -1,8 +1,8 @@
 # Begin a verb: take the lock, write the start into the history, and tell what there is; in one round trip.
-# begin.sh DOCKER STATE PYTHON FORMAT SERVICES ENTRY LEASE LEAST
+# begin.sh DOCKER STATE PYTHON FORMAT SERVICES ENTRY LEASE LEAST TOKEN
 # ENTRY is a JSON object without its closing brace, empty to take no lock.
 # LEAST is in MiB.
-docker=$1 state=$2 python=$3 format=$4 services=$5 entry=$6 lease=$7 least=$8
+docker=$1 state=$2 python=$3 format=$4 services=$5 entry=$6 lease=$7 least=$8 token=$9
 umask 077
 
 take_lock() {
@@ -17,7 +17,10 @@ take_lock() {
 
 if [ -n "$entry" ]; then
   [ -d "$state" ] || mkdir "$state" || exit 1
-  if mkdir "$state/lock" 2>/dev/null; then
+  if grep -qsF "\"$token\"" "$state/lock/owner.json"; then
+    taken=yes # over, from somebody who was gone
+    echo taken
+  elif mkdir "$state/lock" 2>/dev/null; then
     take_lock || { rm -rf "$state/lock"; exit 1; }
     taken=yes
     echo taken

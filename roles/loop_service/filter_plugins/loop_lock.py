@@ -19,7 +19,20 @@ def loop_lock_mine(entry: dict[str, Any]) -> dict[str, Any]:
     parent = multiprocessing.parent_process()
     pid = (parent.pid if parent else None) or os.getpid()
     user, host = getpass.getuser(), socket.gethostname()
-    return {**entry, "user": user, "host": host, "pid": pid, "token": f"{user}@{host}:{pid}:{_born(pid)}"}
+    identity = {"user": user, "host": host, "place": _place(), "pid": pid}
+    return {**entry, **identity, "token": f"{user}@{host}:{pid}:{_born(pid)}"}
+
+
+def _place() -> str:
+    """Return in which boot and which container this is: two of the same name know nothing of each other's processes.
+
+    Empty where there is no /proc to ask, as on macOS.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def _born(pid: int) -> str:
@@ -47,7 +60,8 @@ def loop_lock_owner(lines: list[str]) -> dict[str, Any]:
 
 def loop_lock_dead(owner: dict[str, Any]) -> bool:
     """Return whether the owner was a process of this user on this host, and is gone."""
-    if owner.get("user") != getpass.getuser() or owner.get("host") != socket.gethostname():
+    mine = {"user": getpass.getuser(), "host": socket.gethostname(), "place": _place()}
+    if any(owner.get(key) != value for key, value in mine.items()):
         return False
     pid = owner.get("pid")
     if not isinstance(pid, int) or pid <= 0:

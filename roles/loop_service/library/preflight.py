@@ -39,6 +39,20 @@ options:
     type: list
     elements: str
     default: []
+  hidden:
+    description: What of the bind mounts is hidden from the container, where it exists.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      source:
+        description: Path on the NAS.
+        type: path
+        required: true
+      target:
+        description: The same in the container.
+        type: path
+        required: true
   ports:
     description: Published ports, C(host:container); each host port must be free or held by O(container).
     type: list
@@ -110,6 +124,16 @@ requests:
   description: Whether this Python can import C(requests), which the modules of community.docker need.
   type: bool
   returned: success
+hidden_files:
+  description: Bind mounts that hide the files of O(hidden), C(source:target:mode).
+  type: list
+  elements: str
+  returned: success
+hidden_directories:
+  description: Empty file systems that hide the directories of O(hidden), C(target:options).
+  type: list
+  elements: str
+  returned: success
 release:
   description: What a release that is built now is called; empty without O(build).
   type: str
@@ -132,6 +156,15 @@ def main() -> None:
             "network": {"type": "str"},
             "neighbours": {"type": "list", "elements": "str", "default": []},
             "binds": {"type": "list", "elements": "str", "default": []},
+            "hidden": {
+                "type": "list",
+                "elements": "dict",
+                "default": [],
+                "options": {
+                    "source": {"type": "path", "required": True},
+                    "target": {"type": "path", "required": True},
+                },
+            },
             "ports": {"type": "list", "elements": "str", "default": []},
             "build": {
                 "type": "dict",

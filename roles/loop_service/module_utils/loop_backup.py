@@ -16,6 +16,7 @@ from ansible.module_utils.loop_journal import alone
 from ansible.module_utils.loop_problem import Down
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_swap import ALWAYS
+from ansible.module_utils.loop_swap import PATIENCE
 from ansible.module_utils.loop_swap import VERDICT
 
 # What SQLite keeps beside a database that is in use.
@@ -36,17 +37,38 @@ def create(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         shutil.rmtree(partial, ignore_errors=True)
         os.makedirs(partial)
         if os.path.exists(database):
-            copy_database(database, os.path.join(partial, "oauth.db"))
+            _save(database, os.path.join(partial, "oauth.db"), params.get("damaged", False))
         if os.path.isdir(keys):
-            shutil.copytree(keys, os.path.join(partial, "keys"))
+            os.mkdir(os.path.join(partial, "keys"))
+            for name_of_key in key_files(keys):
+                shutil.copy2(os.path.join(keys, name_of_key), os.path.join(partial, "keys", name_of_key))
         os.rename(partial, os.path.join(directory, name))
     except OSError as error:
         raise Problem(
             f"No backup could be made in {directory} ({error}): free space on the NAS; nothing was touched."
         ) from error
     for old in names(directory)[params["keep"] :]:
-        shutil.rmtree(os.path.join(directory, old))
+        if old != name:  # which sorts last when the clock was set back
+            shutil.rmtree(os.path.join(directory, old))
     return {"changed": True, "backup": name}
+
+
+def _save(database: str, copy: str, damaged: bool) -> None:
+    """Copy the database; one that may be ``damaged`` as it is, when SQLite cannot read it any more."""
+    try:
+        copy_database(database, copy)
+    except Problem:
+        if not damaged:
+            raise
+        for companion in ("", *COMPANIONS):
+            if os.path.exists(database + companion):
+                shutil.copy2(database + companion, copy + companion)
+
+
+def key_files(directory: str) -> list[str]:
+    """Return the names of the files in ``directory``; DSM puts directories of its own beside them, ``@eaDir``."""
+    paths = [(name, os.path.join(directory, name)) for name in sorted(os.listdir(directory))]
+    return [name for name, path in paths if os.path.isfile(path) and not os.path.islink(path)]
 
 
 def names(directory: str) -> list[str]:
@@ -92,14 +114,14 @@ def restore(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         raise Problem(f"There is no backup {params['backup']} on this NAS; there are: {', '.join(known) or 'none'}.")
     if check_mode:
         return {"changed": True, "backup": "", "restored": wanted, "gap": 0.0}
-    engine, name = Engine(params["socket"]), params["container"]
+    engine, name = Engine(params["socket"], PATIENCE), params["container"]
     source = os.path.join(params["directory"], wanted)
     with alone(params["state_dir"]):
         container = engine.container(name)
         if container is None:
             raise Problem(f"There is no container {name} on this NAS: deploy it with `loopdeploy rebuild-all`.")
         # One more may stay, so that the wanted one is not the one that goes.
-        made = create({**params, "keep": params["keep"] + 1}, False)["backup"]
+        made = create({**params, "keep": params["keep"] + 1, "damaged": True}, False)["backup"]
         policy = container["HostConfig"]["RestartPolicy"]
         try:
             gap = _exchange(engine, params, source, policy)
@@ -140,18 +162,17 @@ def _exchange(engine: Engine, params: dict[str, Any], source: str, policy: dict[
 
 
 def _put(source: str, database: str, keys: str) -> None:
-    """Put the files of a backup in place, each at once; owner and mode stay what they were."""
+    """Put the files of a backup in place, each at once; their owner stays who it was."""
     copy = os.path.join(source, "oauth.db")
     if os.path.exists(copy):
         owner = os.stat(database if os.path.exists(database) else os.path.dirname(database))
-        shutil.copyfile(copy, database + ".restored")
-        os.chown(database + ".restored", owner.st_uid, owner.st_gid)
-        os.chmod(database + ".restored", 0o600)
         # Those of the database that goes would be taken for its own.
         for companion in COMPANIONS:
-            if os.path.exists(database + companion):
+            if os.path.lexists(database + companion):
                 os.unlink(database + companion)
-        os.rename(database + ".restored", database)
+        for companion in ("", *COMPANIONS):
+            if os.path.exists(copy + companion):
+                _put_file(copy + companion, database + companion, owner)
     if os.path.isdir(os.path.join(source, "keys")):
         _put_keys(os.path.join(source, "keys"), keys)
 
@@ -159,11 +180,20 @@ def _put(source: str, database: str, keys: str) -> None:
 def _put_keys(source: str, keys: str) -> None:
     """Put the keys of a backup in place, file by file: loop-api has the directory itself mounted."""
     os.makedirs(keys, mode=0o700, exist_ok=True)
-    owner, wanted = os.stat(keys), os.listdir(source)
+    owner, wanted = os.stat(keys), key_files(source)
     for name in wanted:
-        path = os.path.join(keys, name)
-        shutil.copy2(os.path.join(source, name), path + ".restored")
-        os.chown(path + ".restored", owner.st_uid, owner.st_gid)
-        os.rename(path + ".restored", path)
-    for name in set(os.listdir(keys)) - set(wanted):
+        _put_file(os.path.join(source, name), os.path.join(keys, name), owner)
+    for name in set(key_files(keys)) - set(wanted):
         os.unlink(os.path.join(keys, name))
+
+
+def _put_file(source: str, target: str, owner: os.stat_result) -> None:
+    """Put a copy of ``source`` at ``target``; whoever can write there cannot lead it elsewhere by a symbolic link."""
+    partial = target + ".restored"
+    if os.path.lexists(partial):
+        os.unlink(partial)
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(handle, "wb") as file, open(source, "rb") as content:
+        shutil.copyfileobj(content, file)
+        os.fchown(file.fileno(), owner.st_uid, owner.st_gid)
+    os.rename(partial, target)

@@ -15,6 +15,10 @@ from ansible.module_utils.loop_problem import Refusal
 # A container that is not there, and one that is in the wanted state already, are answers, not failures.
 MISSING = 404
 UNCHANGED = 304
+# What is being done already, or is in use.
+CONFLICT = 409
+# Seconds that a disk may take to remove what is large.
+SLOW = 300
 # Seconds until an engine that did not answer is asked again.
 PAUSE = 0.5
 
@@ -116,8 +120,8 @@ class Engine:
 
     def remove(self, container: str) -> None:
         """Let there be no such container, running or not."""
-        status, answer = self.request("DELETE", f"/containers/{container}?force=1")
-        if status >= 400 and status != MISSING:
+        status, answer = self.request("DELETE", f"/containers/{container}?force=1", timeout=SLOW)
+        if status >= 400 and status not in (MISSING, CONFLICT):  # it is going already
             raise Refusal(status, _message(answer))
 
     def tag(self, image: str, name: str) -> None:
@@ -127,7 +131,7 @@ class Engine:
 
     def log(self, container: str, lines: int) -> list[str]:
         """Return the last ``lines`` of what the container wrote, both streams in their order."""
-        status, body = self.request("GET", f"/containers/{container}/logs?stdout=1&stderr=1&tail={lines}")
+        status, body = self.request("GET", f"/containers/{container}/logs?stdout=1&stderr=1&tail={lines}", timeout=5)
         return _frames(body).decode(errors="replace").splitlines() if status == 200 else []
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
+from ansible.module_utils.loop_engine import CONFLICT
 from ansible.module_utils.loop_engine import MISSING
+from ansible.module_utils.loop_engine import SLOW
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_problem import Refusal
@@ -35,11 +37,14 @@ def prune(engine: Engine, repository: str, keep: int, check_mode: bool) -> list[
     """Remove all but the newest ``keep`` releases and what containers use, and return the names of what went."""
     containers = engine.get("/containers/json?all=1") or []
     used = {container["ImageID"] for container in containers}
-    old = [name for name, image in list(releases(engine, repository).items())[keep:] if image not in used]
+    known = releases(engine, repository)
+    # An image that was released twice counts once.
+    kept = set(list(dict.fromkeys(known.values()))[:keep]) | used
+    old = [name for name, image in known.items() if image not in kept]
     for name in old if not check_mode else []:
         try:
-            engine.change("DELETE", f"/images/{quote(name)}")
+            engine.change("DELETE", f"/images/{quote(name)}", timeout=SLOW)
         except Refusal as refusal:
-            if refusal.status != MISSING:  # somebody was faster
+            if refusal.status not in (MISSING, CONFLICT):  # somebody was faster, or uses it
                 raise
     return old

@@ -40,6 +40,16 @@ def check_binds(binds: list[str]) -> None:
             raise Problem(f"The volume's directory {source} does not exist: create it, or mend the inventory's path.")
 
 
+def hide(hidden: list[dict[str, str]]) -> dict[str, list[str]]:
+    """Return the mounts that hide what of ``hidden`` exists; for the rest the engine would make a place on the NAS."""
+    files = [item["target"] for item in hidden if os.path.isfile(item["source"])]
+    directories = [item["target"] for item in hidden if os.path.isdir(item["source"])]
+    return {
+        "hidden_files": [f"/dev/null:{target}:ro" for target in files],
+        "hidden_directories": [f"{target}:ro,size=4k,mode=0555" for target in directories],
+    }
+
+
 def listening_ports() -> set[int]:
     """Return the TCP ports that something on this host listens on."""
     ports: set[int] = set()
@@ -139,5 +149,6 @@ def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         "network": network is not None,
         "apart": apart(network, params["neighbours"], running),
         "requests": can_import_requests(),
+        **hide(params["hidden"]),
         "release": release_name(params["build"]["path"]) if params["build"] else "",
     }

@@ -30,6 +30,8 @@ ALWAYS = {"Name": "always"}
 NEVER = {"Name": "no"}
 # Seconds until the engine's own verdict comes, behind which nobody waits: the service answers already.
 VERDICT = 60
+# Containers that only a run under way has.
+LEFT = ("candidate", "next", "discard")
 # Seconds that a container gets to end which does not work anyway.
 FAILED_STOP = 2
 
@@ -190,11 +192,11 @@ def heal(engine: Engine, journal: Journal, name: str, timeout: float) -> list[st
     entry = journal.read()
     if entry:
         told.append(_heal_swap(Swap(engine, journal, name, entry, timeout)))
-    for left in (f"{name}-candidate", f"{name}-next", f"{name}-discard"):
-        container = engine.container(left)
+    for kind in LEFT:
+        container = engine.container(f"{name}-{kind}")
         if container:
             engine.remove(container["Id"])
-            told.append(f"removed {left}, which an interrupted run left")
+            told.append(f"removed {name}-{kind}, which an interrupted run left")
     return told
 
 
@@ -223,13 +225,25 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     name, timeout = params["name"], params["timeout"]
     if params["state"] == "healed":
         if check_mode:
-            return {"changed": True, "healed": []}
+            left = journal.read() or any(engine.container(f"{name}-{kind}") for kind in LEFT)
+            return {"changed": bool(left), "healed": []}
         with cancelled(params["state_dir"]), alone(params["state_dir"]):
             sentences = heal(engine, journal, name, timeout)
         return {"changed": bool(sentences), "healed": sentences}
     if check_mode:
-        return {"changed": True, "before": "", "after": "", "gap": 0.0}
+        wanted = "previous" if params["state"] == "rolled_back" else "next"
+        found = engine.container(f"{name}-{wanted}")
+        return {
+            "changed": found is not None,
+            "before": release(engine.container(name)),
+            "after": release(found),
+            "gap": 0.0,
+        }
     with alone(params["state_dir"]):
+        if journal.read():
+            raise Problem(
+                f"A replacement of {name} was interrupted meanwhile: run `loopdeploy recover`, then try again."
+            )
         entry = plan(engine, name, params["state"] == "rolled_back", params["restart_policy"])
         entry["latest"] = params["latest"]
         told = {"service": name, "before": entry["before"], "after": entry["after"], "outcome": "done"}

@@ -1,0 +1,1 @@
+"""What loop-api takes and gives."""

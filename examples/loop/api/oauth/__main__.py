@@ -1,0 +1,5 @@
+"""Run the command ``loop-auth``."""
+
+from api.oauth.command import main
+
+main(prog_name="loop-auth")

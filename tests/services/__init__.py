@@ -1,0 +1,1 @@
+"""The two services of the reference checkout, each as a process of its own."""

@@ -1,0 +1,1 @@
+"""loop-api: MCP and REST over the vault."""

@@ -1,0 +1,1 @@
+"""Both services behind one reverse proxy, as clients meet them."""
