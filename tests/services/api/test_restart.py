@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx2
@@ -56,21 +57,20 @@ def test_idle_streams_do_not_hold_it(slow: Service, own_issuer: Issuer) -> None:
         second.close()
 
 
-@pytest.mark.parametrize("revision", ["2025-11-25", "2026-07-28"])
-def test_call_under_way_is_answered(slow: Service, own_issuer: Issuer, revision: str) -> None:
-    """Over POST, while new connections are refused already; an idle stream beside it changes nothing."""
-    answers: list[httpx2.Response] = []
+def test_calls_under_way_are_answered(slow: Service, own_issuer: Issuer) -> None:
+    """Of both revisions over POST, while new connections are refused; an idle stream beside them changes nothing."""
     slow.start()
     with slow.client(own_issuer.token()) as client, slow.client(own_issuer.token()) as other:
         stream = Stream(other)
-        call = threading.Thread(target=lambda: answers.append(dawdle(client, 2, revision)))
-        call.start()
-        time.sleep(0.7)
-        assert 0.8 < stopped_in(slow) < 4
-        call.join()
+        with ThreadPoolExecutor() as threads:
+            calls = [threads.submit(dawdle, client, 2, revision) for revision in ("2025-11-25", "2026-07-28")]
+            time.sleep(0.7)
+            assert 0.8 < stopped_in(slow) < 4
+            answers = [call.result() for call in calls]
         stream.close()
-    assert answers[0].status_code == 200
-    assert answers[0].json()["result"]["content"][0]["text"] == "done"
+    for answer in answers:
+        assert answer.status_code == 200
+        assert answer.json()["result"]["content"][0]["text"] == "done"
 
 
 def test_call_that_takes_too_long_is_given_up(slow: Service, own_issuer: Issuer) -> None:

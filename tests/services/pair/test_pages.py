@@ -30,8 +30,8 @@ from tests.services.proxy import Proxy
 
 SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 LONG_NAME = "Practice client " + "of the Department of Exceedingly Long Names " * 2 + "W" * 12
-DENIED = ("deny", "cancel", "otherPerson", "dark", "longName")
-ALLOWED = ("allow", "wrongPassword", "keyboard", "phone")
+ALLOWED = ("allow", "wrongPassword", "keyboard")
+DENIED = ("deny", "otherPerson", "phone")
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def visits(tmp_path_factory: pytest.TempPathFactory, http: httpx.Client) -> Iter
         urls["badRequest"] = public(client, pkce, redirect_uri="https://evil.example/callback")
         other = OAuthClient(proxy.url, http, auth.base, redirect_uri=client.redirect_uri)
         other.register(client_name=LONG_NAME).raise_for_status()
-        urls["longName"] = public(other, pkce)
+        urls["phone"] = public(other, pkce)
         yield Visits(client, pkce, visited(chromium, client, urls))
         auth.stop()
 

@@ -49,6 +49,15 @@ class CodeGrant(AuthorizationCodeGrant):
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
     server: Provider
 
+    @staticmethod
+    def validate_authorization_redirect_uri(request: WebRequest, client: Client) -> str:
+        """Return where to send the browser back; the page about a wrong URI does not repeat what a stranger wrote."""
+        asked = request.payload.redirect_uri
+        if asked and not client.check_redirect_uri(asked):
+            raise InvalidRequestError("This app is not registered for the address that it wants to send you to.")
+        redirect_uri: str = AuthorizationCodeGrant.validate_authorization_redirect_uri(request, client)
+        return redirect_uri
+
     def save_authorization_code(self, code: str, request: WebRequest) -> None:
         """Keep the code's hash in a new grant."""
         connection, resource = self.server.connection, self.server.settings.resource
