@@ -38,14 +38,21 @@ def passes(engine: Engine, container: dict[str, Any], deadline: float) -> bool:
             time.sleep(PAUSE / 4)
             state = engine.get(f"/exec/{call}/json")
     except Refusal as refusal:
-        if "executable file not found" in str(refusal) or "no such file" in str(refusal):
+        missing = "executable file not found" in str(refusal) or "no such file" in str(refusal)
+        if missing and _runs_on(engine, container):
             raise Unhealthy(f"its health check cannot be run ({refusal})") from refusal
         return False  # it is just ending or just beginning; its state tells
     if state is None:
         return False  # the engine was started anew and knows nothing of it
-    if state["ExitCode"] in NO_COMMAND:
+    if state["ExitCode"] in NO_COMMAND and _runs_on(engine, container):
         raise Unhealthy(f"its health check cannot be run ({command[0]}: exit code {state['ExitCode']})")
     return bool(state["ExitCode"] == 0)
+
+
+def _runs_on(engine: Engine, container: dict[str, Any]) -> bool:
+    """Return whether the container still runs: of one that ends just then the runtime says that a file is missing."""
+    there = engine.container(container["Id"])
+    return there is not None and bool(there["State"]["Status"] == "running")
 
 
 def require_running(engine: Engine, name: str, starts: str | None = None) -> dict[str, Any]:
