@@ -13,7 +13,6 @@ Meanings = list[tuple[str, type[LoopdeployError], str]]
 
 # Of a NAS that could not be logged in to; a task's own "Connection refused" means something else.
 LOGIN_MEANINGS: Meanings = [
-    (r"(The NAS is locked by .*)", LockedError, "{0}"),
     (
         r"Failed to create temporary directory|No space left on device",
         LoopdeployError,

@@ -25,7 +25,8 @@ def test_keys_database_and_env_are_hidden_inside_the_container(nas: Nas) -> None
     try:
         deploy("rebuild", "--force")
         seen = nas.docker("exec", "loop-api", "python", "-c", LOOK).splitlines()
-        assert seen == ["[]", "Read-only file system", "", "written"] or seen[:3] == ["[]", "Read-only file system", ""]
+        # What is written into the hidden file is nowhere, as the NAS's own file shows below.
+        assert seen[:3] == ["[]", "Read-only file system", ""]
         assert nas.run("cat", f"{CHECKOUT}/.env") == "OPENAI_API_KEY=old\n"
         assert nas.run("ls", f"{CHECKOUT}/api/oauth/keys").strip().endswith(".pem")
     finally:
