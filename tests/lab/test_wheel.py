@@ -13,7 +13,7 @@ from tests.lab.conftest import Nas
 
 
 def test_a_wheel_deploys_from_an_empty_directory(lab: Nas, tmp_path: Path) -> None:
-    """An empty virtual environment elsewhere, an empty directory: lab up and rebuild-all."""
+    """An empty virtual environment elsewhere, a umask that leaves it to its owner, an empty directory."""
     subprocess.run(
         [BIN / "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True, timeout=300
     )
@@ -21,13 +21,12 @@ def test_a_wheel_deploys_from_an_empty_directory(lab: Nas, tmp_path: Path) -> No
     venv.create(tmp_path / "venv", with_pip=True)
     bin_ = tmp_path / "venv" / "bin"
     pip: list[str | Path] = [bin_ / "pip", "install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel]
-    subprocess.run(pip, check=True, timeout=600)
+    subprocess.run(pip, check=True, timeout=600, umask=0o077)
     (empty := tmp_path / "empty").mkdir()
 
     for argv in (["lab", "up"], ["-i", "lab", "rebuild-all"], ["-i", "lab", "status"]):
-        result = subprocess.run(
-            [bin_ / "loopdeploy", *argv], cwd=empty, check=False, capture_output=True, text=True, timeout=600
-        )
+        argv_: list[str | Path] = [bin_ / "loopdeploy", *argv]
+        result = subprocess.run(argv_, check=False, capture_output=True, text=True, timeout=600, cwd=empty, umask=0o77)
         assert result.returncode == 0, result.stderr
     assert lab.healthy()
     assert not list(empty.iterdir())
