@@ -17,7 +17,7 @@ ME = {"verb": "rebuild", "token": "ann@desk:1:1"}
 DOCKER = """#!/bin/sh
 case $1 in
   info) echo / ;;
-  inspect) shift 3; for name; do [ "$name" = loop-api ] && echo "/$name sha256:1a2b running healthy"; done; exit 1 ;;
+  container) shift 4; for name; do [ "$name" = loop-api ] && echo "/$name sha256:1a2b running healthy"; done; exit 1 ;;
 esac
 """
 
@@ -105,6 +105,12 @@ def test_disk_without_room_is_named(docker: Path, state: Path) -> None:
     """Its mount point, and how many MiB are left."""
     full = [line.split() for line in begin(docker, state, ME, least=10**9) if line.startswith("full ")]
     assert full and all(os.path.ismount(where) and int(left) < 10**9 for _, where, left in full)
+
+
+def test_disk_of_the_images_is_found_by_a_container(docker: Path, state: Path) -> None:
+    """Asking the engine for its directory takes as long as all the rest."""
+    docker.write_text(DOCKER.replace("healthy", "healthy /dev/shm/containers/1a2b/resolv.conf"))
+    assert any(line.startswith("full /dev/shm ") for line in begin(docker, state, least=10**9))
 
 
 def test_history_that_cannot_be_written_takes_no_lock(docker: Path, state: Path) -> None:

@@ -31,12 +31,15 @@ fi
 if [ -d "$state/lock" ] && ! [ "$taken" ]; then
   echo "locked $(cat "$state/lock/owner.json" 2>/dev/null)"
 fi
-# Where images and the copy of a build's files go, and our own state; asked beside the rest, as it takes as long.
-df -Pk "$("$docker" info --format '{{.DockerRootDir}}' 2>/dev/null)" /tmp "$state" 2>/dev/null |
-  awk -v least="$least" 'NR > 1 && $4 / 1024 < least { printf "full %s %d\n", $6, $4 / 1024 }' &
+names=
 for service in $services; do
-  "$docker" inspect --format "$format" "$service" "$service-candidate" "$service-next" "$service-discard" 2>/dev/null
+  names="$names $service $service-candidate $service-next $service-discard"
   ls "$state/swap-$service.json" 2>/dev/null
 done
+found=$("$docker" container inspect --format "$format {{.ResolvConfPath}}" $names 2>/dev/null)
+printf '%s\n' "$found"
+# Where images and the copy of a build's files go, and our own state. A container's path tells the first in no time.
+root=$(printf '%s\n' "$found" | sed -n '/\/containers\//{s|.* \(/.*\)/containers/.*|\1|p;q;}')
+df -Pk "${root:-$("$docker" info --format '{{.DockerRootDir}}' 2>/dev/null)}" /tmp "$state" 2>/dev/null |
+  awk -v least="$least" 'NR > 1 && $4 / 1024 < least { printf "full %s %d\n", $6, $4 / 1024 }'
 ls -d "$python" 2>/dev/null
-wait
