@@ -24,6 +24,7 @@ from tests.lab.conftest import Nas
 from tests.lab.conftest import Result
 from tests.lab.conftest import command
 from tests.lab.conftest import deploy
+from tests.lab.conftest import loopdeploy
 
 EXEC = "/volume1/LOOP_CLevel/vault/loop_exec"
 # Takes loop-api's port as soon as nobody has it, and holds it.
@@ -41,6 +42,12 @@ while True:
         time.sleep(0.001)
 time.sleep(600)
 """
+
+
+def fill(nas: Nas, directory: str) -> None:
+    """Leave no byte on the disk of ``directory``."""
+    rest = "; ".join(f"dd if=/dev/zero of={directory}/filler{size} bs={size} 2>/dev/null" for size in ("1M", "4k", "1"))
+    nas.run("sh", "-c", f"{rest}; true")
 
 
 def test_the_port_is_taken_by_another_container(nas: Nas, quick: Callable[..., Result]) -> None:
@@ -80,12 +87,12 @@ def test_the_state_s_disk_is_full(checkout: Nas, step: str) -> None:
     """Nothing is begun that could not be written down."""
     auth, api = checkout.lives()
     append(checkout, "FULL = True")
-    checkout.run("sh", "-c", f"cp -a {STATE} /tmp/state && mount -t tmpfs -o size=6m tmpfs {STATE}"
+    checkout.run("sh", "-c", f"cp -a {STATE} /tmp/state && mount -t tmpfs -o size=1g tmpfs {STATE}"
                  f" && cp -a /tmp/state/. {STATE} && rm -rf /tmp/state && chmod 700 {STATE}")  # fmt: skip
     try:
         run = Run("rebuild")
         run.until(step)
-        checkout.run("sh", "-c", f"dd if=/dev/zero of={STATE}/filler bs=4k 2>/dev/null; true")
+        fill(checkout, STATE)
         with Client() as client:
             code = run.ends()
         assert code in (0, 1), code
@@ -96,6 +103,26 @@ def test_the_state_s_disk_is_full(checkout: Nas, step: str) -> None:
             assert checkout.life("loop-api") == api
     finally:
         checkout.run("umount", STATE)
+    restored(checkout)
+    next_run_succeeds(checkout)
+
+
+def test_the_engine_s_disk_is_full_in_the_build(checkout: Nas) -> None:
+    """The engine unpacks what it builds in a directory of its own; it says so, and nothing was touched."""
+    before = checkout.lives()
+    append(checkout, "FULL_BUILD = True")
+    checkout.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", "/var/lib/docker/tmp")
+    try:
+        fill(checkout, "/var/lib/docker/tmp")
+        with Client() as client:
+            result = loopdeploy("rebuild")
+    finally:
+        checkout.run("umount", "/var/lib/docker/tmp")
+    assert result.returncode == 1
+    assert "no space left on device" in result.stderr
+    assert checkout.lives() == before
+    assert client.longest < 1
+    assert left(checkout) == []
     restored(checkout)
     next_run_succeeds(checkout)
 
