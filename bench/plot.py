@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from pathlib import Path
 
@@ -18,8 +19,13 @@ def draw(rows: list[tuple[str, str, list[float]]], file: Path) -> None:
     colours = dict(zip(ways, ("#b0b7bf", "#1f6feb"), strict=True))
     figure, axes = pyplot.subplots(figsize=(9, 4.5), dpi=130)
     height = 0.38
+    end = max(time for _, _, times in rows for time in times if math.isfinite(time)) * 1.15 + 0.5
     for way, condition, times in rows:
         place = conditions.index(condition) + (ways.index(way) - 0.5) * height
+        if not all(map(math.isfinite, times)):
+            axes.barh(place, end, height, color=colours[way], hatch="//", edgecolor="white")
+            axes.text(end / 2, place, "stays away", va="center", ha="center", fontsize=9, color="#24292f")
+            continue
         median = statistics.median(times)
         axes.barh(place, median, height, color=colours[way], label=way if condition == conditions[0] else None)
         axes.plot(times, [place] * len(times), "|", color="#24292f", markersize=7)
@@ -30,6 +36,6 @@ def draw(rows: list[tuple[str, str, list[float]]], file: Path) -> None:
     axes.set_title("How long loop-api is away while it is replaced", loc="left", fontsize=12)
     axes.legend(frameon=False, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.set_xlim(0, max(max(times) for _, _, times in rows) * 1.15 + 0.5)
+    axes.set_xlim(0, end)
     figure.tight_layout()
     figure.savefig(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from types import TracebackType
 
 # Seconds after which a request counts as failed.
 PATIENCE = 2.0
+# Seconds to wait, behind a replacement, for a service that is still away.
+RETURN = 20.0
 
 
 @dataclass
@@ -30,6 +33,7 @@ class Traffic:
     failed: int = 0
     kept_failed: int = 0
     opened: int = 0
+    dead: bool = False
     _done: threading.Event = field(default_factory=threading.Event)
 
     def __enter__(self) -> Traffic:
@@ -48,13 +52,19 @@ class Traffic:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        ended = time.monotonic()
+        while self.answered[-1] < ended and time.monotonic() < ended + RETURN:
+            time.sleep(0.05)
+        self.dead = self.answered[-1] < ended
         time.sleep(1)
         self._done.set()
         self._thread.join()
 
     @property
     def outage(self) -> float:
-        """Return the longest time without an answer, in seconds."""
+        """Return the longest time without an answer, in seconds; infinite when it did not come back."""
+        if self.dead:
+            return math.inf
         times = sorted(self.answered)
         return max(later - earlier for earlier, later in zip(times, times[1:], strict=False))
 
