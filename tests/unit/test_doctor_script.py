@@ -145,19 +145,29 @@ def test_api_key_in_env_is_known_by_its_name(nas: Nas, line: str, there: bool) -
     assert not (nas.loop / "run").exists()
 
 
-def test_engine_that_hangs_does_not_hang_the_doctor(nas: Nas, tmp_path: Path) -> None:
-    """Each question ends after ten seconds; here `timeout` itself is a script, which shows what it was given."""
-    nas.write(
-        tmp_path / "timeout", '#!/bin/sh\n[ "$1" = 10 ] && shift && [ "${1##*/}" != docker ] && exec "$@"\n', 0o755
-    )
-    path = os.environ["PATH"]
-    os.environ["PATH"] = f"{tmp_path}:{path}"
-    try:
-        told = nas.told()
-    finally:
-        os.environ["PATH"] = path
+def test_engine_that_is_down_has_no_version(nas: Nas) -> None:
+    """Whatever docker says then."""
+    nas.write(nas.docker, "#!/bin/sh\necho '<no value>'\nexit 1\n", 0o755)
+    told = nas.told()
+    assert (told.one("docker"), told.one("engine"), told.all("container")) == (str(nas.docker), "", [])
+
+
+def test_engine_that_hangs_does_not_hang_the_doctor(nas: Nas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each question ends after ten seconds; here `timeout` is a script that ends those to docker at once."""
+    program = '#!/bin/sh\n[ "$1" = 10 ] || exit 2\nshift\n[ "${1##*/}" != docker ] || exit 124\nexec "$@"\n'
+    nas.write(tmp_path / "timeout", program, 0o755)
+    nas.write(nas.docker, "#!/bin/sh\nexec sleep 600\n", 0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    told = nas.told()
     assert (told.one("engine"), told.all("container"), told.has("space-images")) == ("", [], False)
     assert told.one("space-volume")
+
+
+def test_nas_with_another_timeout_is_asked_without(nas: Nas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An old busybox wants other arguments."""
+    nas.write(tmp_path / "timeout", "#!/bin/sh\necho 'usage: timeout [-t SECS]' >&2\nexit 1\n", 0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    assert nas.told().one("engine") == "20.10.24 1.41"
 
 
 def test_nothing_changes(nas: Nas, tmp_path: Path) -> None:

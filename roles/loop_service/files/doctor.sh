@@ -3,8 +3,9 @@
 # Each line is a word and what was found, the word alone when there is nothing. Of .env and keys only modes and names.
 docker=$1 state=$2 python=$3 requests=$4 loop=$5 keys=$6 services=$7 names=$8
 shift 8
-# An engine or a disk that hangs must not hang the doctor, where the NAS has the command for it.
-limit=$(command -v timeout) && limit="$limit 10"
+# An engine or a disk that hangs must not hang the doctor, where the NAS has a command for it.
+limit="timeout 10"
+$limit true 2>/dev/null || limit=
 
 echo "user $(id -u)"
 [ -f /etc/synoinfo.conf ] && echo "dsm $(sed -n 's/^productversion="\(.*\)"/\1/p' /etc.defaults/VERSION 2>/dev/null)"
@@ -12,11 +13,13 @@ echo "user $(id -u)"
 echo "python $("$python" -B -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)"
 echo "requests $(PYTHONPATH=$requests "$python" -B -c 'import requests; print(requests.__version__)' 2>/dev/null)"
 [ -x "$docker" ] && [ -f "$docker" ] && echo "docker $docker"
-echo "engine $($limit "$docker" version --format '{{.Server.Version}} {{.Server.APIVersion}}' 2>/dev/null)"
+# Of an engine that is down docker tells something, too, and fails.
+engine=$($limit "$docker" version --format '{{.Server.Version}} {{.Server.APIVersion}}' 2>/dev/null) || engine=
+echo "engine $engine"
 for service in $services; do
   $limit "$docker" inspect --type container --format "container $service {{.State.Status}} \
 {{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}\
-{{range \$name, \$_ := .NetworkSettings.Networks}} network:{{\$name}}{{end}}{{range .HostConfig.Links}} link:{{.}}{{end}}" \
+{{range \$network, \$endpoint := .NetworkSettings.Networks}} network:{{\$network}}{{end}}{{range .HostConfig.Links}} link:{{.}}{{end}}" \
     "$service" 2>/dev/null
 done
 
