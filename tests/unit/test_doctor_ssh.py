@@ -99,7 +99,7 @@ def test_whole_way_is_ok(sshd: int, known_hosts: Path) -> None:
 
 def test_unknown_name_is_the_only_fault(known_hosts: Path) -> None:
     """What comes after it is not asked."""
-    lines = findings(22, known_hosts, host="no such name", unreachable=True, msg="Could not resolve hostname")
+    lines = findings(22, known_hosts, host="no..name", unreachable=True, msg="Could not resolve hostname")
     assert states(lines) == ["failed", "not asked", "not asked", "not asked", "not asked"]
     assert "correct ansible_host" in lines["name"][1]
 
@@ -166,6 +166,13 @@ def test_refused_host_key_is_no_refused_login(sshd: int, known_hosts: Path, unre
     """Nothing was tried with a password."""
     lines = findings(sshd, known_hosts, unreachable=unreachable, msg=msg)
     assert states(lines) == ["ok", "ok", "failed", "not asked", "not asked"]
+
+
+def test_host_key_that_only_ssh_saw_is_told(sshd: int, known_hosts: Path, shown: dict[str, set[str]]) -> None:
+    """Without ssh-keyscan its word counts."""
+    shown.clear()
+    lines = findings(sshd, known_hosts, unreachable=True, msg="Host key verification failed.")
+    assert (lines["host key"][0], lines["login"][0]) == ("failed", "not asked")
 
 
 def test_jump_host_is_not_judged(known_hosts: Path) -> None:

@@ -214,7 +214,7 @@ def test_nothing_is_asked_of_a_nas_without_services(right: str) -> None:
     assert {state for subject, (state, _) in lines.items() if subject != "TLS"} == {"not asked"}
 
 
-@pytest.mark.parametrize("url", ["https://127.0.0.1:9", "https://no such name", "https://127.0.0.1:99999"])
+@pytest.mark.parametrize("url", ["https://127.0.0.1:9", "https://no..name", "https://127.0.0.1:99999"])
 def test_address_that_does_not_answer_is_told_once(url: str) -> None:
     """The paths behind it are not asked one by one."""
     lines = judged(url)

@@ -63,7 +63,7 @@ def check_signing_keys(told: Told, params: dict[str, Any]) -> Verdict:
 def check_env(told: Told, params: dict[str, Any]) -> Verdict:
     """Judge whether others may read .env."""
     if not told.has("env"):
-        return ok("none, and none is needed")
+        return ok("there is none")
     return _private(told.all("env")) or ok("its owner's alone")
 
 

@@ -62,7 +62,7 @@ def ssh_findings(ssh: dict[str, Any], answer: dict[str, Any]) -> list[Finding]:
     logged_in = told.began or not (answer.get("unreachable") or re.search("|".join(refusals), said))
     route = resolved(ssh)
     name, port, key = _way(route, logged_in)
-    if re.search(HOST_KEY, said) and not logged_in and key[0] == OK:
+    if re.search(HOST_KEY, said) and not logged_in and FAILED not in (name[0], port[0], key[0]):
         key = failed("ssh refuses it: compare its fingerprint on the NAS, then pin it in known_hosts")
     if logged_in:
         login = ok(f"as {ssh['user']}")
