@@ -15,6 +15,7 @@ from loopdeploy.target import Target
 
 service_argument = click.argument("service", type=click.Choice(SERVICES), required=False)
 force_option = click.option("--force", is_flag=True, help="Replace the container even when nothing changed.")
+file_type = click.Path(exists=True, dir_okay=False, resolve_path=True)
 all_option = click.option("--all", "both", is_flag=True, help="Both services.")
 
 
@@ -117,6 +118,24 @@ def unlock(target: Target) -> None:
 def history(target: Target, lines: int | None, as_json: bool) -> None:
     """Show which verb ran when, by whom, with what outcome, releases and outage."""
     run_playbook("history", target, loop_service_history_lines=lines, loop_service_history_json=as_json or None)
+
+
+@verb
+@click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
+@click.option("--scan", type=file_type, multiple=True, metavar="FILE...", help="Look for passwords in these files.")
+@click.argument("files", type=file_type, nargs=-1, metavar="")
+def doctor(target: Target, as_json: bool, scan: tuple[str, ...], files: tuple[str, ...]) -> None:
+    """Show what is as it must be, what is not, and what to do; changes nothing.
+
+    Looks at the way to the NAS, at the NAS, and at what its reverse proxy makes public; with --scan also for passwords
+    in shell histories and notes on this machine.
+    """
+    run_playbook(
+        "doctor",
+        target,
+        loop_service_doctor_json=as_json or None,
+        loop_service_doctor_scan=[*scan, *files] or None,
+    )
 
 
 @verb

@@ -16,6 +16,8 @@ from loopdeploy.progress import step_name
 
 # The task whose failure is the answer to a question, not a fault.
 HEALTH_TASK = "Require healthy services"
+# The task whose failure is that there was nobody to ask.
+REACHED_TASK = "Require that the NAS was reached"
 # The task that repeats a failure for those who use Ansible without this command.
 REPORT_TASK = "Report the failure"
 # The task that writes a failure down, too; when it fails, what failed before it is still what to tell.
@@ -54,6 +56,8 @@ class Failures:
         if step == HEALTH_TASK and isinstance(result.get("msg"), list):
             *table, sentence = result["msg"]
             return UnhealthyError("\n".join([where + sentence, *table]))
+        if step == REACHED_TASK:
+            return UnreachableError(where + text)
         if result.get("rolled_back"):
             return RolledBackError(f"{where}{step}: {text}")
         # Such a task words its failure itself; it may quote a container's log, whatever that says.

@@ -66,6 +66,10 @@ def target_of(calls: list[Call]) -> Target:
         ("unlock", "unlock", {}),
         ("history", "history", {}),
         ("history -n 3 --json", "history", {"loop_service_history_lines": 3, "loop_service_history_json": True}),
+        ("doctor", "doctor", {}),
+        ("doctor --json", "doctor", {"loop_service_doctor_json": True}),
+        ("doctor --scan /dev/null", "doctor", {"loop_service_doctor_scan": ["/dev/null"]}),
+        ("doctor --scan /dev/null /dev/zero", "doctor", {"loop_service_doctor_scan": ["/dev/null", "/dev/zero"]}),
         ("restart", "restart", {}),
         ("restart loop-auth", "restart", {"loop_services": ["loop-auth"]}),
         ("restart --all", "restart", {"loop_services": BOTH}),
@@ -174,6 +178,8 @@ def test_lab_command_never_leaves_the_lab(calls: list[Call], line: str) -> None:
         "rollback nginx",
         "history -n 0",
         "unlock loop-api",
+        "doctor --scan /nowhere",
+        "doctor loop-api",
     ],
 )
 def test_wrong_call_ends_with_2_and_starts_nothing(calls: list[Call], line: str) -> None:

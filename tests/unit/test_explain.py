@@ -13,6 +13,7 @@ from loopdeploy.errors import SetupError
 from loopdeploy.errors import UnhealthyError
 from loopdeploy.errors import UnreachableError
 from loopdeploy.explain import HEALTH_TASK
+from loopdeploy.explain import REACHED_TASK
 from loopdeploy.explain import REPORT_TASK
 from loopdeploy.explain import Failures
 
@@ -296,6 +297,15 @@ def test_unhealthy_service_is_named_before_the_table() -> None:
     assert error.message == f"nas: {message[1]}\n{message[0]}"
     assert type(error) is UnhealthyError
     assert error.exit_code == 4
+
+
+def test_doctor_that_reached_nobody_ends_like_any_verb() -> None:
+    """Exit code 3, though the refused login itself was one line of a table."""
+    refused = failed({"unreachable": True, "msg": CONNECT + "Permission denied"}, task="loop_service : Ask the NAS")
+    result = {"evaluated_to": False, "msg": "failed: login; the line of each says what to do."}
+    error = error_of(refused, failed(result, task=f"loop_service : {REACHED_TASK}", action="ansible.builtin.assert"))
+    assert isinstance(error, UnreachableError)
+    assert error.message == "nas: failed: login; the line of each says what to do."
 
 
 def test_locked_nas_is_told_in_the_module_s_words() -> None:

@@ -14,6 +14,7 @@ from tests.unit.conftest import Load
 from tests.unit.conftest import Recorder
 from tests.unit.conftest import Run
 from tests.unit.scripted_engine import ScriptedEngine
+from tests.unit.test_doctor_nas import doctor_parameters
 
 MODULES = sorted(path.stem for path in (ROLES / "loop_service" / "library").glob("*.py"))
 # Says only how a value may be written, or that it is no secret.
@@ -111,6 +112,7 @@ def results(run: Run, engine: ScriptedEngine, tmp_path: Path) -> dict[str, list[
         ("auth_backup", files),
         ("auth_backup", {**files, "state": "restored", "backup": "latest", "container": "loop-api", **state, **docker}),
     ]
+    wanted.append(("doctor", doctor_parameters(answer={"unreachable": True})))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in MODULES}
     for name, params in wanted:
         kind, result = run(name, **params)

@@ -16,6 +16,8 @@ import pytest
 from tests.unit.conftest import ROLES
 from tests.unit.conftest import Run
 from tests.unit.scripted_engine import ScriptedEngine
+from tests.unit.test_doctor_nas import RIGHT
+from tests.unit.test_doctor_nas import doctor_parameters
 from tests.unit.test_preflight import free_port
 from tests.unit.test_preflight import parameters
 
@@ -81,6 +83,14 @@ def test_every_check_runs(python: Path, engine: ScriptedEngine, tmp_path: Path) 
     }
     facts = on_the_nas(python, "loop_preflight", "inspect", wanted, False)
     assert (facts["exists"], facts["running"], facts["network"]) == (True, True, True)
+
+
+@pytest.mark.parametrize("python", NEW_ENOUGH, ids=lambda python: str(python.parts[-3]))
+def test_doctor_judges(python: Path) -> None:
+    """It runs on the controller, which need not be newer."""
+    wanted = {**doctor_parameters(answer={"stdout": RIGHT}), "oldest_python": "3.8"}
+    result = on_the_nas(python, "loop_doctor", "examine", wanted)
+    assert (result["reached"], len(result["table"]) > 30) == (True, True)
 
 
 def swap(engine: ScriptedEngine, state: str = "swapped") -> dict[str, Any]:

@@ -1,0 +1,54 @@
+# Tell what there is on the NAS and change nothing, in one round trip; by a shell alone, as Python may be old or missing.
+# doctor.sh DOCKER STATE PYTHON REQUESTS LOOP KEYS SERVICES NAMES DOCKERFILE... -- SOURCE...
+# Each line is a word and what was found, the word alone when there is nothing. Of .env and keys only modes and names.
+docker=$1 state=$2 python=$3 requests=$4 loop=$5 keys=$6 services=$7 names=$8
+shift 8
+# An engine or a disk that hangs must not hang the doctor, where the NAS has a command for it.
+limit="timeout 10"
+$limit true 2>/dev/null || limit=
+
+echo "user $(id -u)"
+[ -f /etc/synoinfo.conf ] && echo "dsm $(sed -n 's/^productversion="\(.*\)"/\1/p' /etc.defaults/VERSION 2>/dev/null)"
+# -B, because a compiled file would be a change.
+echo "python $("$python" -B -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)"
+echo "requests $(PYTHONPATH=$requests "$python" -B -c 'import requests; print(requests.__version__)' 2>/dev/null)"
+[ -x "$docker" ] && [ -f "$docker" ] && echo "docker $docker"
+# Of an engine that is down docker tells something, too, and fails.
+engine=$($limit "$docker" version --format '{{.Server.Version}} {{.Server.APIVersion}}' 2>/dev/null) || engine=
+echo "engine $engine"
+for service in $services; do
+  $limit "$docker" inspect --type container --format "container $service {{.State.Status}} \
+{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}\
+{{range \$network, \$endpoint := .NetworkSettings.Networks}} network:{{\$network}}{{end}}{{range .HostConfig.Links}} link:{{.}}{{end}}" \
+    "$service" 2>/dev/null
+done
+
+[ -d "$state" ] && stat -c 'state %a %u' "$state"
+# WHAT PLACE: the space on its disk, or on that of the first directory above it that there is.
+space() {
+  place=$2
+  until [ -e "$place" ] || [ "$place" = / ]; do place=$(dirname "$place"); done
+  $limit df -Pk "$place" 2>/dev/null | awk -v what="$1" 'NR == 2 { printf "space-%s %d %s\n", what, $4 / 1024, $6 }'
+}
+space volume "$state"
+images=$($limit "$docker" info --format '{{.DockerRootDir}}' 2>/dev/null) && space images "$images"
+space build "${TMPDIR:-/tmp}"
+
+# The checkout belongs to a user, and this is root, whom git then mistrusts it.
+[ -d "$loop" ] && echo "checkout $(git -c safe.directory="$loop" -C "$loop" rev-parse --short=7 HEAD 2>/dev/null)"
+kind=dockerfile
+for path; do
+  case $path in
+    --) kind=source ;;
+    *) if [ -e "$path" ]; then echo "$kind found $path"; else echo "$kind missing $path"; fi ;;
+  esac
+done
+[ -d "$keys" ] && stat -c 'keys %a %n' "$keys"
+for key in "$keys"/*; do
+  grep -qsF 'PRIVATE KEY' "$key" && stat -c 'key %a %n' "$key"
+done
+[ -f "$loop/.env" ] && stat -c 'env %a %n' "$loop/.env"
+for name in $names; do
+  grep -qsE "^[[:space:]]*(export[[:space:]]+)?$name=[[:space:]]*[\"']?[^[:space:]\"'#]" "$loop/.env" && echo "api-key $name"
+done
+echo "time $(date +%s)"

@@ -1,0 +1,85 @@
+"""Files, directories and disks of the NAS as doctor.sh told of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ansible.module_utils.loop_doctor_told import Told
+from ansible.module_utils.loop_finding import Verdict
+from ansible.module_utils.loop_finding import failed
+from ansible.module_utils.loop_finding import ok
+from ansible.module_utils.loop_finding import unasked
+from ansible.module_utils.loop_finding import warning
+
+
+def check_state(told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether the state directory is there, and root's alone."""
+    mode, _, owner = told.one("state").partition(" ")
+    if not mode:
+        return failed(f"there is no {params['state_dir']}: `loopdeploy bootstrap` makes it")
+    if (mode, owner) != ("700", "0"):
+        return failed(
+            f"{params['state_dir']} has mode {mode} and owner {owner}, so others may meddle: on the NAS,"
+            f" `sudo chown root {params['state_dir']} && sudo chmod 700 {params['state_dir']}`"
+        )
+    return ok(f"{params['state_dir']}, root's alone")
+
+
+def check_space(what: str, told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge the free space for ``what``."""
+    if not told.one(f"space-{what}"):
+        return unasked("the NAS does not say")
+    free, _, mount = told.one(f"space-{what}").partition(" ")
+    if int(free) < params["free"]:
+        return failed(f"{mount} has {free} MB left and a build needs {params['free']}: free space on the NAS")
+    return ok(f"{free} MB on {mount}")
+
+
+def check_checkout(told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether the LOOP checkout is where the inventory says."""
+    if not told.has("checkout"):
+        return failed(f"there is no {params['loop_dir']}: clone LOOP there, or set loop_dir in the inventory")
+    if not told.one("checkout"):
+        return warning(f"{params['loop_dir']} is no git checkout, or git is missing: releases are called `unknown`")
+    return ok(f"{params['loop_dir']} at {told.one('checkout')}")
+
+
+def check_paths(kind: str, repair: str, told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether all paths of a kind exist."""
+    paths = [line.partition(" ") for line in told.all(kind)]
+    missing = [path for state, _, path in paths if state == "missing"]
+    if missing:
+        return failed(f"there is no {', no '.join(missing)}: {repair}")
+    return ok(", ".join(path for _, _, path in paths))
+
+
+def check_signing_keys(told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether others may read a private key; one is enough to sign in as anybody."""
+    if not told.has("key"):
+        return ok("none yet: loop-auth makes one when it first starts")
+    return _private([*told.all("keys"), *told.all("key")]) or ok("their owner's alone")
+
+
+def check_env(told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether others may read .env."""
+    if not told.has("env"):
+        return ok("there is none")
+    return _private(told.all("env")) or ok("its owner's alone")
+
+
+def check_api_key(name: str, told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether an API key is there, without looking at it."""
+    if params["api_keys"][name]:
+        return ok("in the vault")
+    if name in told.all("api-key"):
+        return ok(f"in {params['loop_dir']}/.env")
+    return warning(f"neither in the vault nor in .env: write vault_{name.lower()} into the inventory's vault.yml")
+
+
+def _private(lines: list[str]) -> Verdict | None:
+    """Return what to say of those of ``lines``, mode and path each, that others than the owner may use."""
+    for mode, _, path in [line.partition(" ") for line in lines]:
+        if int(mode, 8) & 0o077:
+            wanted = "700" if int(mode, 8) & 0o100 else "600"
+            return failed(f"others may read {path}, mode {mode}: on the NAS, `sudo chmod {wanted} {path}`")
+    return None
