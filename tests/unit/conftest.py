@@ -29,6 +29,12 @@ Outcome = tuple[str, dict[str, Any]]
 Run = Callable[..., Outcome]
 
 
+@pytest.fixture(autouse=True)
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test, and what it starts, from this machine's keyring."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
+
+
 @pytest.fixture(scope="session")
 def load() -> Load:
     """Import a plugin of a role by its path below roles/."""
