@@ -12,6 +12,7 @@ from loopdeploy.errors import SetupError
 from loopdeploy.host_key import HostKey
 from loopdeploy.host_key import fetch_host_keys
 from loopdeploy.host_key import with_fingerprint
+from loopdeploy.new_inventory import KNOWN_HOSTS
 from loopdeploy.new_inventory import Answers
 from loopdeploy.new_inventory import address_and_port
 from loopdeploy.new_inventory import existing
@@ -67,7 +68,7 @@ def init(
     directory = directory or _directory(target)
     if only_pin:
         pin(directory, _host_key(*address_and_port(directory), host_key_fingerprint))
-        click.echo(f"The host key is pinned in {directory / 'known_hosts'}.")
+        click.echo(f"The host key is pinned in {directory / KNOWN_HOSTS}.")
         return
     _require_leave(directory, replace)
     address = _plain(address or ask("Address of the NAS", "--address"), "--address")
@@ -84,8 +85,8 @@ def init(
 def _directory(target: Target) -> Path:
     if target.inventory == "lab":
         raise SetupError("The inventory lab comes with loopdeploy: name another one for your NAS.")
-    name = Path(target.inventory)
-    return name if len(name.parts) > 1 or name.exists() else Path("inventory", name)
+    is_path = "/" in target.inventory or Path(target.inventory).exists()
+    return Path(target.inventory) if is_path else Path("inventory", target.inventory)
 
 
 def _named(directory: Path) -> str:

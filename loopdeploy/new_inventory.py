@@ -19,6 +19,8 @@ from loopdeploy.vault_file import vault_file
 
 TEMPLATE = CONTENT / "inventory" / "production"
 VARIABLES = Path("group_vars", "loop", "main.yml")
+# Ansible would read a file of another ending in this directory as a list of hosts.
+KNOWN_HOSTS = "known_hosts.txt"
 # How the hosts.yml of a clone says that nobody filled it in.
 BLANK = "fill-in-the-address.invalid"
 
@@ -32,7 +34,8 @@ loop:
       ansible_user: {login}
       # The pinned host key alone is accepted, and of your SSH keys only those that are named.
       ansible_ssh_common_args: >-
-        -o UserKnownHostsFile='"{{{{ inventory_dir }}}}/known_hosts"' -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes
+        -o UserKnownHostsFile='"{{{{ inventory_dir }}}}/known_hosts.txt"'
+        -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes
 """
 
 
@@ -73,7 +76,7 @@ def write_inventory(directory: Path, answers: Answers, vault_password: bytes) ->
 
 def pin(directory: Path, host_key: HostKey) -> None:
     """Let ``host_key`` be the only one that is accepted of the NAS in ``directory``."""
-    write_whole(directory / "known_hosts", host_key.line.encode(), 0o644)
+    write_whole(directory / KNOWN_HOSTS, host_key.line.encode(), 0o644)
 
 
 def address_and_port(directory: Path) -> tuple[str, int]:
@@ -87,7 +90,7 @@ def address_and_port(directory: Path) -> tuple[str, int]:
     except (OSError, LookupError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise SetupError(
             f"{directory / 'hosts.yml'} names no address and port of one NAS: make it with `loopdeploy init`, or pin"
-            f" the host key in {directory / 'known_hosts'} by hand."
+            f" the host key in {directory / KNOWN_HOSTS} by hand."
         ) from error
 
 

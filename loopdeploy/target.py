@@ -45,7 +45,7 @@ class Target:
                 return path.resolve()
         raise SetupError(
             f"There is no inventory {self.inventory!r}: neither inventory/{self.inventory} in this directory nor a path"
-            " of that name; name yours with -i, or try the practice NAS with -i lab."
+            " of that name; make it with `loopdeploy init`, name yours with -i, or try the practice NAS with -i lab."
         )
 
     def vault_password(self) -> VaultPassword:

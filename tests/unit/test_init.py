@@ -131,7 +131,7 @@ def test_operator_is_asked_and_nothing_secret_is_echoed(nas: FakeNas, terminals:
     assert "SHA256:" in terminal.seen and "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub" in terminal.seen
     assert "Next: `loopdeploy bootstrap`" in terminal.seen
     assert not [secret for secret in SECRETS if secret in terminal.seen]
-    assert (PRODUCTION / "known_hosts").read_text() == nas.pinned("ed25519")
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
     assert variables() == {
         "vault_ssh_password": SSH,
         "vault_sudo_password": SSH,
@@ -190,9 +190,8 @@ def test_ansible_reads_the_inventory_as_it_was_answered(nas: FakeNas, files: dic
     ansible = Path(sys.executable).with_name("ansible-inventory")
     vault = ["--vault-password-file", files["vault-password"]]
     command = [str(ansible), "-i", "a directory", *vault, "--host", "nas", "--yaml"]
-    shown = subprocess.run(
-        command, capture_output=True, text=True, check=True, env={**os.environ, "HOME": str(nas.directory)}
-    )
+    env = {**os.environ, "HOME": str(nas.directory), "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg")}
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     read = yaml.load(shown.stdout.replace("!unsafe ", ""), yaml.SafeLoader)
     assert (read["vault_ssh_password"], read["vault_sudo_password"], read["ansible_port"]) == (SSH, SUDO, 22)
 
@@ -339,7 +338,7 @@ def test_wrong_answer_writes_nothing(
     assert list(snapshot()) == [Path("open.env")]
 
 
-@pytest.mark.parametrize(("option", "directory"), [("other", "inventory/other"), ("./x/y", "x/y")])
+@pytest.mark.parametrize(("option", "directory"), [("other", "inventory/other"), ("./x/y", "x/y"), ("./x", "x")])
 def test_inventory_is_written_where_the_other_verbs_look(
     nas: FakeNas, files: dict[str, str], option: str, directory: str
 ) -> None:
@@ -367,8 +366,8 @@ def test_host_key_is_pinned_anew_when_asked(nas: FakeNas, files: dict[str, str])
     result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
     assert result.exit_code == 0, result.output
     changed = {file for file, content in snapshot().items() if before[file] != content}
-    assert changed == {PRODUCTION / "known_hosts"}
-    assert (PRODUCTION / "known_hosts").read_text() == nas.pinned("ed25519")
+    assert changed == {PRODUCTION / "known_hosts.txt"}
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
 
 
 def test_pin_needs_an_inventory(nas: FakeNas) -> None:

@@ -17,7 +17,7 @@ def test_wheel_has_the_template_of_an_inventory_and_nothing_of_a_filled_in_one(t
     clone = tmp_path / "clone"
     ignored = shutil.ignore_patterns(".venv", ".git", ".cache", "*_cache", "build", "docs", "tests", "bench")
     shutil.copytree(ROOT, clone, ignore=ignored)
-    planted = ["group_vars/loop/vault.yml", "known_hosts", "host_vars/nas/login.yml", "hosts.yml", "key.pem"]
+    planted = ["group_vars/loop/vault.yml", "known_hosts.txt", "host_vars/nas/login.yml", "hosts.yml", "key.pem"]
     for name in planted:
         (clone / INVENTORY / name).parent.mkdir(parents=True, exist_ok=True)
         (clone / INVENTORY / name).write_text("planted")
