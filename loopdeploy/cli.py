@@ -118,6 +118,12 @@ def restore(target: Target, backup: str) -> None:
 
 
 @verb
+def bootstrap(target: Target) -> None:
+    """Let an SSH key log in instead of the password, and put on the NAS what the other verbs need there."""
+    run_playbook("bootstrap", target)
+
+
+@verb
 def recover(target: Target) -> None:
     """Finish or undo what an interrupted run left, as the next verb would, and show what runs."""
     run_playbook("recover", target)

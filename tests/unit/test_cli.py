@@ -64,6 +64,7 @@ def target_of(calls: list[Call]) -> Target:
         ("rollback loop-auth", "rollback", {"loop_services": ["loop-auth"]}),
         ("rollback --to 2026-a", "rollback", {"loop_service_release": "2026-a"}),
         ("restore --auth latest", "restore", {"loop_service_restore": "latest"}),
+        ("bootstrap", "bootstrap", {}),
         ("recover", "recover", {}),
         ("unlock", "unlock", {}),
         ("history", "history", {}),
