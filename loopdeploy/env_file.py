@@ -23,7 +23,7 @@ def api_keys(text: str) -> dict[str, str]:
     Raises ValueError, without any of the text, when a quote is not closed.
     """
     found = dict.fromkeys(API_KEYS, "")
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    lines = text.replace("\ufeff", "").replace("\r", "")
     for match in _ASSIGNMENT.finditer(lines):
         if match["name"] in found:
             if match["open"]:

@@ -63,7 +63,13 @@ def test_nothing_is_expanded_or_run(text: str, value: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["OPENAI_API_KEY = sk-1", "\ufeffOPENAI_API_KEY=sk-1\r\nA=b\r\n", "OPENAI_API_KEY= 'sk-1'"]
+    "text",
+    [
+        "OPENAI_API_KEY = sk-1",
+        "\ufeffOPENAI_API_KEY=sk-1\r\nA=b\r\n",
+        "OPENAI_API_KEY= 'sk-1'",
+        "\r\n\ufeffOPENAI_API_KEY='sk-1'\r\r\n",
+    ],
 )
 def test_what_editors_and_other_tools_write_is_understood(text: str) -> None:
     """Spaces around the sign, a byte order mark, and the line ends of Windows."""
