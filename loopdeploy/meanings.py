@@ -12,7 +12,8 @@ HOST_KEY = f"the host key is not the pinned one: {COMPARE}"
 EXPIRED = (
     r"[Pp]assword has expired|[Pp]assword change required|must change your password",
     UnreachableError,
-    "the password has expired: log in with ssh, change it, then give it to the vault with `loopdeploy vault set`.",
+    "the password has expired: log in with ssh, change it, then give it to the vault with `loopdeploy vault set"
+    " vault_ssh_password`, and vault_sudo_password the same way.",
 )
 
 Meanings = list[tuple[str, type[LoopdeployError], str]]

@@ -119,7 +119,7 @@ def remember(target: Target) -> None:
     else:
         password = read_secret("-", "the input").encode()
     open_vault(vault_file(inventory), password)
-    remembered.remember(inventory, password.decode())
+    remembered.remember(inventory, password.decode(errors="surrogateescape"))
     click.echo(f"The keyring has the vault password of {inventory}.")
 
 

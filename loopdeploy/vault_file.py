@@ -18,6 +18,9 @@ OPENAI_API_KEY = "vault_openai_api_key"
 ANTHROPIC_API_KEY = "vault_anthropic_api_key"
 NAMES = (SSH_PASSWORD, SUDO_PASSWORD, OPENAI_API_KEY, ANTHROPIC_API_KEY)
 
+# The vault id in the first line of a vault that has one.
+LABEL = re.compile(rb"\$ANSIBLE_VAULT;1\.2;\w+;([!-~]+)\n")
+
 HEAD = """\
 # Change a line with `loopdeploy vault set NAME`. `!unsafe` keeps Ansible from reading a password that has {{ or {% in
 # it as a template.
@@ -75,10 +78,10 @@ def close_vault(file: Path, text: str, password: bytes) -> None:
     """Encrypt ``text`` into ``file``, for its owner alone; it keeps its vault id."""
     from ansible.parsing.vault import VaultLib
     from ansible.parsing.vault import VaultSecret
-    from ansible.parsing.vault import parse_vaulttext_envelope
 
-    label = parse_vaulttext_envelope(file.read_bytes())[3] if file.exists() else None
-    write_whole(file, VaultLib().encrypt(text, VaultSecret(password), vault_id=label), 0o600)
+    label = LABEL.match(file.read_bytes()) if file.exists() else None
+    vault_id = label[1].decode() if label else None
+    write_whole(file, VaultLib().encrypt(text, VaultSecret(password), vault_id=vault_id), 0o600)
 
 
 def _read(file: Path) -> bytes:

@@ -249,6 +249,16 @@ def test_replace_writes_it_anew_and_keeps_the_variables(nas: FakeNas, files: dic
     assert (PRODUCTION / "group_vars" / "loop" / "main.yml").read_text() == "loop_api_port: 1\n"
 
 
+def test_replace_puts_a_new_vault_in_place_of_anything(nas: FakeNas, files: dict[str, str]) -> None:
+    """Of one that is damaged, too."""
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    vault.parent.mkdir(parents=True)
+    for content in ("no vault", "$ANSIBLE_VAULT;1.2", ""):
+        vault.write_text(content)
+        assert scripted(nas, files, "--replace").exit_code == 0
+        assert variables()["vault_ssh_password"] == SSH
+
+
 def test_blank_inventory_of_a_clone_is_filled_in(nas: FakeNas, files: dict[str, str]) -> None:
     """It names no NAS yet, so there is nothing to lose."""
     PRODUCTION.mkdir(parents=True)
