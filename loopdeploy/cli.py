@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 
 import click
 
@@ -19,7 +20,24 @@ file_type = click.Path(exists=True, dir_okay=False, resolve_path=True)
 all_option = click.option("--all", "both", is_flag=True, help="Both services.")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Also knows the commands of this machine alone, and imports them when they are called: each verb would pay."""
+
+    local = ("init", "vault")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every name."""
+        return sorted([*super().list_commands(ctx), *self.local])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command, None when there is none of that name."""
+        if cmd_name in self.local:
+            command: click.Command = getattr(import_module(f"loopdeploy.{cmd_name}"), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="loopdeploy")
 @target_options
 def main() -> None:
@@ -98,6 +116,12 @@ def start(target: Target, service: str | None) -> None:
 def restore(target: Target, backup: str) -> None:
     """Bring back loop-auth's database and keys as they were when BACKUP was made."""
     run_playbook("restore", target, loop_service_restore=backup)
+
+
+@verb
+def bootstrap(target: Target) -> None:
+    """Let an SSH key log in instead of the password, and put on the NAS what the other verbs need there."""
+    run_playbook("bootstrap", target)
 
 
 @verb

@@ -7,12 +7,24 @@ from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.errors import UnreachableError
 
-HOST_KEY = "the host key is not the pinned one: compare its fingerprint on the NAS, then pin it in known_hosts."
+COMPARE = "compare its fingerprint on the NAS, then pin it with `loopdeploy init --pin`."
+HOST_KEY = f"the host key is not the pinned one: {COMPARE}"
+EXPIRED = (
+    r"[Pp]assword has expired|[Pp]assword change required|must change your password",
+    UnreachableError,
+    "the password has expired: log in with ssh, change it, then give it to the vault with `loopdeploy vault set"
+    " vault_ssh_password`, and vault_sudo_password the same way.",
+)
 
 Meanings = list[tuple[str, type[LoopdeployError], str]]
 
 # Of a NAS that could not be logged in to; a task's own "Connection refused" means something else.
 LOGIN_MEANINGS: Meanings = [
+    (
+        r"No \S+ host key is known for",
+        UnreachableError,
+        f"the host key is not pinned: {COMPARE}",
+    ),
     (
         r"Failed to create temporary directory|No space left on device",
         LoopdeployError,
@@ -23,11 +35,22 @@ LOGIN_MEANINGS: Meanings = [
         UnreachableError,
         HOST_KEY,
     ),
+    EXPIRED,
+    (
+        r"[Nn]o such identity: (\S+?):",
+        UnreachableError,
+        "the SSH key {0} is not on this machine: make one and install it with `loopdeploy bootstrap`.",
+    ),
+    (
+        r'Load key "?(\S+?)"?: bad permissions',
+        UnreachableError,
+        "the SSH key {0} may be read by others, so ssh does not use it: make it yours alone with `chmod 600 {0}`.",
+    ),
     (
         r"Permission denied|Invalid/incorrect|Too many authentication failures",
         UnreachableError,
-        "the login was refused: correct ansible_user and vault_ssh_password; it was tried once, because DSM blocks"
-        " an address after a few failures.",
+        "the login was refused: correct ansible_user and vault_ssh_password, or where a key logs in, install it again"
+        " with `loopdeploy bootstrap`; it was tried once, because DSM blocks an address after a few failures.",
     ),
     (
         r"Could not resolve hostname (\S+?):",
@@ -52,7 +75,18 @@ MEANINGS: Meanings = [
     (
         r"Incorrect sudo password|Missing sudo password|no password was provided|incorrect password attempt",
         UnreachableError,
-        "sudo refused the password: correct vault_sudo_password in the vault.",
+        "sudo refused the password: correct vault_sudo_password with `loopdeploy vault set vault_sudo_password`.",
+    ),
+    (
+        r"(\S+) is not in the sudoers file|user (\S+) (?:is not allowed to|may not)",
+        UnreachableError,
+        "{0} may not use sudo: make it a member of DSM's group administrators, or correct ansible_user.",
+    ),
+    EXPIRED,
+    (
+        r"waiting for privilege escalation prompt|waiting for become success",
+        UnreachableError,
+        "sudo does not answer: try `sudo true` on the NAS, and correct what it says there.",
     ),
     (
         # With a password in the inventory, Ansible says this of any host key that is not the pinned one.
@@ -90,7 +124,7 @@ MEANINGS: Meanings = [
     (
         r"'(vault_\w+)' is undefined",
         SetupError,
-        "{0} is not set: write it into the inventory's vault.yml.",
+        "{0} is not set: give it a value with `loopdeploy vault set {0}`.",
     ),
     (
         r"Completely failed to parse inventory source (\S+)",
@@ -115,7 +149,8 @@ MEANINGS: Meanings = [
     (
         r"no vault secrets|Decryption failed|HMAC verification failed",
         SetupError,
-        "the vault password does not open the vault: give the right one.",
+        "the vault password does not open the vault: give the right one, and where the keyring has it, replace it there"
+        " with `loopdeploy vault remember`; when it is right, the vault was damaged or tampered with.",
     ),
     (
         r"[Vv]ault (?:vaulttext|format|text|envelope|data)|unhexlify|Odd-length|Non-hexadecimal",

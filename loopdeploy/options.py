@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import update_wrapper
 from typing import Any
 from typing import TypeVar
 
@@ -30,24 +31,26 @@ def _option(*names: str, **attributes: Any) -> Callable[[F], F]:
     return click.option(*names, expose_value=False, callback=_remember, **attributes)
 
 
+INVENTORY_OPTION = _option(
+    "-i",
+    "--inventory",
+    metavar="NAME|PATH",
+    envvar="LOOPDEPLOY_INVENTORY",
+    help="inventory/NAME in this directory, a path, or `lab` for the practice NAS.  [default: production]",
+)
+VAULT_PASSWORD_OPTION = _option(
+    "--vault-password-file",
+    metavar="FILE",
+    envvar="ANSIBLE_VAULT_PASSWORD_FILE",
+    help="File or program that gives the vault password, instead of the keyring and a prompt.",
+)
 TARGET_OPTIONS = (
-    _option(
-        "-i",
-        "--inventory",
-        metavar="NAME|PATH",
-        envvar="LOOPDEPLOY_INVENTORY",
-        help="inventory/NAME in this directory, a path, or `lab` for the practice NAS.  [default: production]",
-    ),
+    INVENTORY_OPTION,
     _option("--limit", metavar="HOST", help="Only this host of the inventory."),
     _option("--check", is_flag=True, help="Change nothing, and show what would change."),
     _option("--diff", is_flag=True, help="Show differences of files; a container's are left out, they hold secrets."),
     _option("-v", "--verbose", count=True, help="Show Ansible's own output; more with -vv, -vvv."),
-    _option(
-        "--vault-password-file",
-        metavar="FILE",
-        envvar="ANSIBLE_VAULT_PASSWORD_FILE",
-        help="File or program that gives the vault password, instead of a prompt.",
-    ),
+    VAULT_PASSWORD_OPTION,
 )
 
 
@@ -56,3 +59,14 @@ def target_options(function: F) -> F:
     for option in reversed(TARGET_OPTIONS):
         function = option(function)
     return function
+
+
+def local_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Give ``function``, which works on this machine alone, its target and the options that it understands."""
+
+    def checked(target: Target, /, *args: Any, **kwargs: Any) -> Any:
+        if target.check:
+            raise click.UsageError("This command works on this machine alone and knows no --check.")
+        return function(target, *args, **kwargs)
+
+    return INVENTORY_OPTION(VAULT_PASSWORD_OPTION(pass_target(update_wrapper(checked, function))))

@@ -13,6 +13,7 @@ from loopdeploy.content import LAB_INVENTORY
 from loopdeploy.content import LAB_VAULT_PASSWORD
 from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
+from loopdeploy.remembered import recall
 
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
 # Of the files in group_vars and host_vars that Ansible reads.
@@ -30,7 +31,7 @@ class Target:
     verbose: int = 0
     vault_password_file: str | None = None
     # Asked for once, though one command may run two playbooks.
-    _asked: str | None = field(default=None, repr=False)
+    _secret: str | None = field(default=None, repr=False)
 
     def inventory_path(self) -> Path:
         """Return the inventory's directory or file.
@@ -44,11 +45,11 @@ class Target:
                 return path.resolve()
         raise SetupError(
             f"There is no inventory {self.inventory!r}: neither inventory/{self.inventory} in this directory nor a path"
-            " of that name; name yours with -i, or try the practice NAS with -i lab."
+            " of that name; make it with `loopdeploy init`, name yours with -i, or try the practice NAS with -i lab."
         )
 
     def vault_password(self) -> VaultPassword:
-        """Return where Ansible gets the vault password from: the lab's own, the option's file, or a prompt.
+        """Return where Ansible gets the vault password from: the lab's own, the option's file, the keyring, a prompt.
 
         Raises SetupError when there is a vault and nothing to open it with.
         """
@@ -56,24 +57,22 @@ class Target:
         if inventory == LAB_INVENTORY:
             return VaultPassword(file=LAB_VAULT_PASSWORD)
         if self.vault_password_file:
-            file = Path(self.vault_password_file).expanduser()
-            if not file.exists() or file.is_dir():
-                raise SetupError(f"There is no vault password file {file}: mend --vault-password-file.")
-            return VaultPassword(file=file.resolve())
+            return VaultPassword(file=self.named_vault_password_file())
         if not has_vault(inventory):
             return VaultPassword()
-        if self._asked is not None:
-            return VaultPassword(secret=self._asked)
-        if not sys.stdin.isatty():
-            raise SetupError(
-                f"The vault of {inventory} needs a password and there is no terminal to ask on: give"
-                " --vault-password-file, or set ANSIBLE_VAULT_PASSWORD_FILE."
-            )
-        try:
-            self._asked = click.prompt("Vault password", hide_input=True, err=True)
-        except click.Abort as abort:
-            raise InterruptedRunError("Interrupted: nothing was changed.") from abort
-        return VaultPassword(secret=self._asked)
+        if self._secret is None:
+            self._secret = recall(inventory) or _asked(inventory)
+        return VaultPassword(secret=self._secret)
+
+    def named_vault_password_file(self) -> Path:
+        """Return the file or program that gives the vault password.
+
+        Raises SetupError when the option names none that exists.
+        """
+        file = Path(self.vault_password_file or "").expanduser()
+        if not file.exists() or file.is_dir():
+            raise SetupError(f"There is no vault password file {file}: mend --vault-password-file.")
+        return file.resolve()
 
 
 @dataclass(frozen=True)
@@ -82,6 +81,18 @@ class VaultPassword:
 
     file: Path | None = None
     secret: str | None = None
+
+
+def _asked(inventory: Path) -> str:
+    if not sys.stdin.isatty():
+        raise SetupError(
+            f"The vault of {inventory} needs a password and there is no terminal to ask on: give"
+            " --vault-password-file, or set ANSIBLE_VAULT_PASSWORD_FILE."
+        )
+    try:
+        return str(click.prompt("Vault password", hide_input=True, err=True))
+    except click.Abort as abort:
+        raise InterruptedRunError("Interrupted: nothing was changed.") from abort
 
 
 def has_vault(inventory: Path) -> bool:

@@ -180,7 +180,7 @@ def test_engine_down(kept: Nas, verb: str) -> None:
         ({"loop_exec_dir": "/volume1/nowhere"}, 1, "/volume1/nowhere does not exist"),
         ({"loop_api_port": 443}, 1, "Port 443"),
         ({"loop_api_build": {"path": CHECKOUT, "dockerfile": "Dockerfile.no"}}, 1, "no Dockerfile"),
-        ({"vault_anthropic_api_key": "{{ vault_nowhere }}"}, 2, "vault_nowhere is not set"),
+        ({"loop_api_port": "{{ vault_nowhere }}"}, 2, "vault_nowhere is not set"),
     ],
 )
 def test_rebuild_all_touches_neither_when_the_second_cannot_be(

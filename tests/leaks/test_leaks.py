@@ -14,8 +14,8 @@ from tests.lab.conftest import CHECKOUT
 from tests.leaks.scene import Scene
 
 VERBS = (
-    "rebuild --force", "rebuild-all --force", "restart --all", "stop --all", "start", "rollback", "restore --auth latest",
-    "recover", "unlock", "bootstrap", "status", "logs", "history --json", "doctor",
+    "rebuild --force", "rebuild-all --force", "restart --all", "stop --all", "start", "rollback",
+    "restore --auth latest", "recover", "unlock", "bootstrap", "status", "logs", "history --json", "doctor",
 )  # fmt: skip
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import importlib.util
+import os
+import pwd
 import signal
 import sys
 import threading
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from types import SimpleNamespace
 from typing import Any
 
 import ansible.module_utils
@@ -27,6 +30,12 @@ ansible.module_utils.__path__.append(str(ROLES / "loop_service" / "module_utils"
 Load = Callable[[str], ModuleType]
 Outcome = tuple[str, dict[str, Any]]
 Run = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def no_keyring(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test, and what it starts, from this machine's keyring."""
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
 
 
 @pytest.fixture(scope="session")
@@ -63,6 +72,17 @@ def engine(tmp_path: Path, clock: Clock) -> Iterator[ScriptedEngine]:
         yield server
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return where the home directory of the user `ann` is to be; she is who runs the tests."""
+    homes = tmp_path / "homes"
+    homes.mkdir()
+    account = pwd.struct_passwd(("ann", "x", os.getuid(), os.getgid(), "", str(homes / "ann"), "/bin/sh"))
+    module = importlib.import_module("ansible.module_utils.loop_login")
+    monkeypatch.setattr(module, "pwd", SimpleNamespace(getpwnam={"ann": account}.__getitem__))
+    return homes / "ann"
 
 
 class Ended(Exception):

@@ -14,8 +14,10 @@ from click.testing import Result
 from loopdeploy.cli import main
 from loopdeploy.content import CONTENT
 from loopdeploy.content import LAB_INVENTORY
+from loopdeploy.init import init
 from loopdeploy.lab import lab
 from loopdeploy.target import Target
+from loopdeploy.vault import vault
 
 BOTH = ["loop-auth", "loop-api"]
 
@@ -62,6 +64,7 @@ def target_of(calls: list[Call]) -> Target:
         ("rollback loop-auth", "rollback", {"loop_services": ["loop-auth"]}),
         ("rollback --to 2026-a", "rollback", {"loop_service_release": "2026-a"}),
         ("restore --auth latest", "restore", {"loop_service_restore": "latest"}),
+        ("bootstrap", "bootstrap", {}),
         ("recover", "recover", {}),
         ("unlock", "unlock", {}),
         ("history", "history", {}),
@@ -191,12 +194,13 @@ def test_wrong_call_ends_with_2_and_starts_nothing(calls: list[Call], line: str)
 def test_help_names_every_verb() -> None:
     """`--help` is the table of contents."""
     text = loopdeploy("--help").output
-    assert all(f"  {name} " in text for name in main.commands)
+    assert all(f"  {name} " in text for name in [*main.commands, "init", "vault"])
 
 
 def test_every_command_says_what_it_does() -> None:
     """A docstring is the help text."""
-    commands: list[click.Command] = [main, lab, *main.commands.values(), *lab.commands.values()]
+    commands: list[click.Command] = [main, lab, init, vault, *main.commands.values()]
+    commands += [*lab.commands.values(), *vault.commands.values()]
     assert all(command.help for command in commands)
 
 

@@ -24,6 +24,7 @@ CONNECT = "Task failed: Failed to connect to the host via ssh: "
 NO_ANSWER = "the NAS does not answer: check ansible_host and ansible_port"
 LOGIN = "the login was refused: correct ansible_user and vault_ssh_password"
 HOST_KEY = "the host key is not the pinned one: compare its fingerprint on the NAS"
+EXPIRED = "the password has expired: log in with ssh, change it, then give it to the vault"
 CHANGED_KEY = (
     "@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@@\r\n"
     "@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\r\n"
@@ -91,6 +92,22 @@ def error_of(*events: dict[str, Any]) -> LoopdeployError:
         (SEND + "Received disconnect from nas.lan port 22:2: Too many authentication failures", LOGIN),
         ("Task failed: Invalid/incorrect password: Permission denied, please try again.", LOGIN),
         (CONNECT + CHANGED_KEY, HOST_KEY),
+        (
+            CONNECT + "No ED25519 host key is known for nas.lan and you have requested strict checking.\r\nHost key"
+            " verification failed.",
+            "the host key is not pinned: compare its fingerprint on the NAS, then pin it with `loopdeploy init --pin`.",
+        ),
+        (
+            CONNECT
+            + "no such identity: /home/ann/.ssh/key: No such file or directory\r\nann@nas.lan: Permission denied",
+            "the SSH key /home/ann/.ssh/key is not on this machine: make one and install it with",
+        ),
+        (
+            CONNECT
+            + "Permissions 0644 for '/k' are too open.\r\nLoad key \"/k\": bad permissions\r\nPermission denied",
+            "the SSH key /k may be read by others, so ssh does not use it",
+        ),
+        (CONNECT + "Your password has expired.\r\nPassword change required but no TTY available.", EXPIRED),
         (CONNECT + "Host key verification failed.", HOST_KEY),
     ],
 )
@@ -126,6 +143,40 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
             UnreachableError,
             "sudo refused the password: correct vault_sudo_password",
         ),
+        # What sudo and sshd of Debian 12 say, with a task of `raw` and with a module.
+        (
+            {"msg": "non-zero return code", "rc": 1, "stdout": "\r\nbob is not in the sudoers file.\r\n"},
+            UnreachableError,
+            "bob may not use sudo: make it a member of DSM's group administrators",
+        ),
+        (
+            {"msg": "No start of json char found", "module_stderr": "bob is not in the sudoers file.  This incident"},
+            UnreachableError,
+            "bob may not use sudo",
+        ),
+        (
+            {"msg": "", "module_stderr": "Sorry, user bob is not allowed to execute '/bin/sh' as root on nas."},
+            UnreachableError,
+            "bob may not use sudo",
+        ),
+        (
+            {
+                "msg": "Task failed: Timeout (12s) waiting for privilege escalation prompt: WARNING: Your password has"
+                " expired.\nYou must change your password now and login again!\nChanging password for carl."
+            },
+            UnreachableError,
+            EXPIRED,
+        ),
+        (
+            {"msg": "", "module_stderr": "WARNING: Your password has expired.\r\nPassword change required but no TTY"},
+            UnreachableError,
+            EXPIRED,
+        ),
+        (
+            {"msg": "Task failed: Timeout (12s) waiting for privilege escalation prompt: "},
+            UnreachableError,
+            "sudo does not answer: try `sudo true` on the NAS",
+        ),
         (
             {
                 "msg": "Task failed: Using a SSH password instead of a key is not possible because Host Key checking is"
@@ -160,7 +211,7 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
         (
             {"msg": "Task failed: Error processing keyword 'password': 'vault_ssh_password' is undefined"},
             SetupError,
-            "vault_ssh_password is not set: write it into the inventory's vault.yml.",
+            "vault_ssh_password is not set: give it a value with `loopdeploy vault set vault_ssh_password`.",
         ),
         (
             {
@@ -186,7 +237,7 @@ def test_failed_task_is_explained(result: dict[str, Any], kind: type[LoopdeployE
     [
         (
             "Decryption failed (no vault secrets were found that could decrypt).",
-            "the vault password does not open the vault: give the right one.",
+            "the vault password does not open the vault: give the right one, and where the keyring has it",
         ),
         ("Attempting to decrypt but no vault secrets found.", "the vault password does not open the vault"),
         (

@@ -88,7 +88,7 @@ def tasks(found: Any = None) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-def results(run: Run, engine: ScriptedEngine, tmp_path: Path) -> dict[str, list[dict[str, Any]]]:
+def results(run: Run, engine: ScriptedEngine, tmp_path: Path, home: Path) -> dict[str, list[dict[str, Any]]]:
     """Return what each module gives when it succeeds, in all of its states."""
     engine.answers["/containers/json"] = (200, [])
     state, docker = {"state_dir": str(tmp_path)}, {"socket": engine.path}
@@ -105,6 +105,7 @@ def results(run: Run, engine: ScriptedEngine, tmp_path: Path) -> dict[str, list[
         ("container_swap", {"name": "loop-api", **state, **docker}),
         ("container_swap", {"name": "loop-api", "state": "rolled_back", **state, **docker}),
         ("container_swap", {"name": "loop-api", "state": "healed", **state, **docker}),
+        ("authorized_login", {"user": "ann", "key": "ssh-ed25519 AAAA"}),
         ("deploy_lock", {"owner": owner, **state}),
         ("deploy_lock", {"state": "absent", **state}),
         ("session_state", {"container": "none", "url": "http://127.0.0.1:9/", **docker}),

@@ -135,6 +135,13 @@ def test_vault_is_found_beside_a_hosts_file(here: Path) -> None:
         Target("mine/hosts.yml").vault_password()
 
 
+def test_keyring_comes_before_a_prompt(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A password that was remembered for this inventory is not asked, on no terminal either."""
+    path = inventory(here / "mine", text=VAULT)
+    monkeypatch.setattr("loopdeploy.target.recall", {path: "kept"}.get)
+    assert Target("mine").vault_password() == VaultPassword(secret="kept")
+
+
 def test_terminal_is_asked_unseen(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The password is not echoed, and the prompt stays out of the output."""
     inventory(here / "mine", text=VAULT)

@@ -1,0 +1,180 @@
+"""The command ``loopdeploy init``: a new NAS in an inventory of its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from loopdeploy.env_file import api_keys
+from loopdeploy.errors import SetupError
+from loopdeploy.host_key import HostKey
+from loopdeploy.host_key import fetch_host_keys
+from loopdeploy.host_key import with_fingerprint
+from loopdeploy.new_inventory import KNOWN_HOSTS
+from loopdeploy.new_inventory import Answers
+from loopdeploy.new_inventory import address_and_port
+from loopdeploy.new_inventory import existing
+from loopdeploy.new_inventory import pin
+from loopdeploy.new_inventory import write_inventory
+from loopdeploy.options import local_options
+from loopdeploy.questions import ask
+from loopdeploy.questions import confirm
+from loopdeploy.questions import on_terminal
+from loopdeploy.questions import read_secret
+from loopdeploy.target import Target
+from loopdeploy.target import VaultPassword
+from loopdeploy.vault_file import ANTHROPIC_API_KEY
+from loopdeploy.vault_file import OPENAI_API_KEY
+from loopdeploy.vault_file import SSH_PASSWORD
+from loopdeploy.vault_file import SUDO_PASSWORD
+from loopdeploy.vault_file import password_bytes
+
+FINGERPRINT_OPTION = "--host-key-fingerprint"
+# What cannot be taken for an option of ssh, or for a template.
+PLAIN = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:@%\\\[\]-]*")
+
+
+@click.command()
+@local_options
+@click.argument("directory", required=False, type=click.Path(path_type=Path))
+@click.option("--address", metavar="HOST", help="Name or address of the NAS.")
+@click.option("--port", type=click.IntRange(1, 65535), help="Its SSH port.")
+@click.option("--login", metavar="USER", help="A login of DSM's group administrators.")
+@click.option("--ssh-password-file", metavar="FILE", help="File with the login's password; `-` is standard input.")
+@click.option("--sudo-password-file", metavar="FILE", help="File with the sudo password, where it is another one.")
+@click.option("--openai-api-key-file", metavar="FILE", help="File with the OpenAI API key.")
+@click.option("--anthropic-api-key-file", metavar="FILE", help="File with the Anthropic API key.")
+@click.option("--from-env-file", metavar="FILE", help="Take the API keys out of this `.env`.")
+@click.option(FINGERPRINT_OPTION, metavar="SHA256:…", help="The host key must have this fingerprint.")
+@click.option("--replace", is_flag=True, help="Write the inventory anew when there is one.")
+@click.option("--pin", "only_pin", is_flag=True, help="Only pin the host key anew, after the NAS got another one.")
+def init(
+    target: Target,
+    directory: Path | None,
+    address: str | None,
+    port: int | None,
+    login: str | None,
+    host_key_fingerprint: str | None,
+    replace: bool,
+    only_pin: bool,
+    **files: str | None,
+) -> None:
+    """Ask for a NAS and its credentials, and write the inventory DIRECTORY and its encrypted vault.
+
+    What an option gives is not asked. DIRECTORY is inventory/production, where the other verbs look.
+    """
+    directory = directory or _directory(target)
+    if only_pin:
+        pin(directory, _host_key(*address_and_port(directory), host_key_fingerprint))
+        click.echo(f"The host key is pinned in {directory / KNOWN_HOSTS}.")
+        return
+    _require_leave(directory, replace)
+    address = _plain(address or ask("Address of the NAS", "--address"), "--address")
+    port = port or _port()
+    login = _plain(login or ask("Login", "--login"), "--login")
+    host_key = _host_key(address, port, host_key_fingerprint)
+    answers = Answers(address, port, login, host_key, secrets=_secrets(files))
+    write_inventory(directory, answers, _new_vault_password(target))
+    click.echo(
+        f"The inventory {directory} is written, its vault encrypted. Next: `loopdeploy{_named(directory)} bootstrap`"
+    )
+
+
+def _directory(target: Target) -> Path:
+    if target.inventory == "lab":
+        raise SetupError("The inventory lab comes with loopdeploy: name another one for your NAS.")
+    is_path = "/" in target.inventory or Path(target.inventory).exists()
+    return Path(target.inventory) if is_path else Path("inventory", target.inventory)
+
+
+def _named(directory: Path) -> str:
+    """Return the option with which the other verbs find ``directory``, none where they look by themselves."""
+    if directory == Path("inventory", "production"):
+        return ""
+    return f" -i {directory.name if directory.parent == Path('inventory') else directory}"
+
+
+def _require_leave(directory: Path, replace: bool) -> None:
+    there = existing(directory)
+    if not there or replace:
+        return
+    question = f"{' and '.join(map(str, there))} is there already and nothing was changed. Write the inventory anew?"
+    if not on_terminal():
+        raise SetupError(
+            f"{' and '.join(map(str, there))} is there already and nothing was changed: change a secret with"
+            " `loopdeploy vault set`, or write all of it anew with --replace."
+        )
+    if not confirm(question, "--replace"):
+        raise SetupError("Nothing was changed: change a secret with `loopdeploy vault set`.")
+
+
+def _plain(text: str, option: str) -> str:
+    if not PLAIN.fullmatch(text):
+        raise SetupError(f"{text!r} is neither an address nor a login: correct {option}.")
+    return text
+
+
+def _port() -> int:
+    text = ask("SSH port", "--port", default="22") if on_terminal() else "22"
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
+        raise SetupError(f"{text!r} is no port: it is a number from 1 to 65535.")
+    return int(text)
+
+
+def _host_key(address: str, port: int, fingerprint: str | None) -> HostKey:
+    if not fingerprint and not on_terminal():
+        raise SetupError(
+            f"The host key of {address} must be compared and there is no terminal to ask on: give {FINGERPRINT_OPTION}."
+        )
+    keys = fetch_host_keys(address, port)
+    if fingerprint:
+        return with_fingerprint(keys, fingerprint)
+    click.echo(f"The NAS's host key: {keys[0].kind} {keys[0].fingerprint}", err=True)
+    click.echo(f"On the NAS itself it is shown by: {keys[0].command}", err=True)
+    if not confirm("Is it the same?", FINGERPRINT_OPTION):
+        raise SetupError("Nothing was written: the host key is not the NAS's, so somebody else may answer there.")
+    return keys[0]
+
+
+def _secrets(files: dict[str, str | None]) -> dict[str, str]:
+    """Return the vault's variables; whatever no file gives is asked."""
+    found = _from_env_file(files["from_env_file"])
+    ssh = _secret(files, "ssh_password", "Password of the login")
+    sudo = _secret(files, "sudo_password", "Password for sudo [the same]", otherwise=ssh)
+    return {
+        SSH_PASSWORD: ssh,
+        SUDO_PASSWORD: sudo,
+        OPENAI_API_KEY: found["OPENAI_API_KEY"]
+        or _secret(files, "openai_api_key", "OpenAI API key [the one in .env on the NAS]", otherwise=""),
+        ANTHROPIC_API_KEY: found["ANTHROPIC_API_KEY"]
+        or _secret(files, "anthropic_api_key", "Anthropic API key [the one in .env on the NAS]", otherwise=""),
+    }
+
+
+def _secret(files: dict[str, str | None], name: str, question: str, otherwise: str | None = None) -> str:
+    """Return a secret out of its file, or as it is typed; nothing typed is ``otherwise``, when that is given."""
+    option = f"--{name.replace('_', '-')}-file"
+    if file := files[f"{name}_file"]:
+        return read_secret(file, option)
+    if otherwise is None:
+        return ask(question, option, secret=True)
+    return (ask(question, option, default="", secret=True) if on_terminal() else "") or otherwise
+
+
+def _from_env_file(file: str | None) -> dict[str, str]:
+    if file is None:
+        return api_keys("")
+    try:
+        return api_keys(Path(file).expanduser().read_text())
+    except OSError as error:
+        raise SetupError(f"The file {file} cannot be read: mend --from-env-file.") from error
+    except ValueError as error:
+        raise SetupError(f"The file {file} cannot be understood: mend it; {error}.") from error
+
+
+def _new_vault_password(target: Target) -> bytes:
+    if target.vault_password_file:
+        return password_bytes(VaultPassword(file=target.named_vault_password_file()))
+    return ask("New vault password", "--vault-password-file", secret=True, twice=True).encode()

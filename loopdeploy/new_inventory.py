@@ -1,0 +1,98 @@
+"""The files of a new inventory, as `loopdeploy init` lays them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from dataclasses import field
+from pathlib import Path
+
+import yaml
+
+from loopdeploy.atomic import write_whole
+from loopdeploy.content import CONTENT
+from loopdeploy.errors import SetupError
+from loopdeploy.host_key import HostKey
+from loopdeploy.vault_file import HEAD
+from loopdeploy.vault_file import close_vault
+from loopdeploy.vault_file import secret_line
+from loopdeploy.vault_file import vault_file
+
+TEMPLATE = CONTENT / "inventory" / "production"
+VARIABLES = Path("group_vars", "loop", "main.yml")
+# Ansible would read a file of another ending in this directory as a list of hosts.
+KNOWN_HOSTS = "known_hosts.txt"
+# How the hosts.yml of a clone says that nobody filled it in.
+BLANK = "fill-in-the-address.invalid"
+
+HOSTS = """\
+# Written by `loopdeploy init`.
+loop:
+  hosts:
+    nas:
+      ansible_host: {address}
+      ansible_port: {port}
+      ansible_user: {login}
+      # The pinned host key alone is accepted, and of your SSH keys only those that are named.
+      ansible_ssh_common_args: >-
+        -o UserKnownHostsFile='"{{{{ inventory_dir }}}}/known_hosts.txt"'
+        -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes
+"""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an inventory is made of."""
+
+    address: str
+    port: int
+    login: str
+    host_key: HostKey
+    secrets: dict[str, str] = field(repr=False)
+
+
+def existing(directory: Path) -> list[Path]:
+    """Return what a new inventory in ``directory`` would replace; a hosts.yml that nobody filled in does not count.
+
+    Raises SetupError when ``directory`` is a file.
+    """
+    if directory.exists() and not directory.is_dir():
+        raise SetupError(f"{directory} is a file: name a directory for the inventory.")
+    hosts = directory / "hosts.yml"
+    filled_in = hosts.exists() and BLANK not in hosts.read_text()
+    return [*([hosts] if filled_in else []), *filter(Path.exists, [vault_file(directory)])]
+
+
+def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> None:
+    """Write the inventory into ``directory``; hosts.yml comes last, so that one without it is no whole one."""
+    variables = directory / VARIABLES
+    if not variables.exists():
+        write_whole(variables, (TEMPLATE / VARIABLES).read_bytes(), 0o644)
+    pin(directory, answers.host_key)
+    text = HEAD + "".join(secret_line(name, value) for name, value in answers.secrets.items())
+    close_vault(vault_file(directory), text, vault_password)
+    hosts = HOSTS.format(address=_quoted(answers.address), port=answers.port, login=_quoted(answers.login))
+    write_whole(directory / "hosts.yml", hosts.encode(), 0o644)
+
+
+def pin(directory: Path, host_key: HostKey) -> None:
+    """Let ``host_key`` be the only one that is accepted of the NAS in ``directory``."""
+    write_whole(directory / KNOWN_HOSTS, host_key.line.encode(), 0o644)
+
+
+def address_and_port(directory: Path) -> tuple[str, int]:
+    """Return where the one NAS of the inventory in ``directory`` is.
+
+    Raises SetupError when that does not stand in its hosts.yml.
+    """
+    try:
+        [host] = yaml.safe_load((directory / "hosts.yml").read_text())["loop"]["hosts"].values()
+        return str(host["ansible_host"]), int(host.get("ansible_port", 22))
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise SetupError(
+            f"{directory / 'hosts.yml'} names no address and port of one NAS: make it with `loopdeploy init`, or pin"
+            f" the host key in {directory / KNOWN_HOSTS} by hand."
+        ) from error
+
+
+def _quoted(text: str) -> str:
+    return yaml.safe_dump(text, default_style='"').strip()

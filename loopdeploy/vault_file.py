@@ -1,0 +1,145 @@
+"""An inventory's vault.yml, opened and closed with ansible-core's own vault, and never on disk in clear."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import yaml
+
+from loopdeploy.atomic import write_whole
+from loopdeploy.errors import SetupError
+from loopdeploy.target import VaultPassword
+
+SSH_PASSWORD = "vault_ssh_password"
+SUDO_PASSWORD = "vault_sudo_password"
+OPENAI_API_KEY = "vault_openai_api_key"
+ANTHROPIC_API_KEY = "vault_anthropic_api_key"
+NAMES = (SSH_PASSWORD, SUDO_PASSWORD, OPENAI_API_KEY, ANTHROPIC_API_KEY)
+
+# The vault id in the first line of a vault that has one.
+LABEL = re.compile(rb"\$ANSIBLE_VAULT;1\.2;\w+;([!-~]+)\n")
+
+HEAD = """\
+# Change a line with `loopdeploy vault set NAME`. `!unsafe` keeps Ansible from reading a password that has {{ or {% in
+# it as a template.
+"""
+
+
+def vault_file(inventory: Path) -> Path:
+    """Return where the vault of ``inventory``, a directory or a file, is kept."""
+    root = inventory if inventory.is_dir() else inventory.parent
+    return root / "group_vars" / "loop" / "vault.yml"
+
+
+def password_bytes(password: VaultPassword) -> bytes:
+    """Return the vault password itself; one in a file is read, or the program run, as Ansible does.
+
+    Raises SetupError when the file or the program gives none.
+    """
+    if password.file is None:
+        return (password.secret or "").encode()
+    from ansible.errors import AnsibleError
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.parsing.vault import get_file_vault_secret
+
+    try:
+        secret = get_file_vault_secret(filename=str(password.file), vault_id="default", loader=DataLoader())
+        secret.load()
+        return bytes(secret.bytes)
+    except AnsibleError as error:
+        raise SetupError(f"The vault password file {password.file} gives no password: mend it.") from error
+
+
+def open_vault(file: Path, password: bytes) -> str:
+    """Return the text in the vault ``file``.
+
+    Raises SetupError when there is none, when ``password`` does not open it, or when it is damaged.
+    """
+    from ansible.errors import AnsibleError
+    from ansible.parsing.vault import AnsibleVaultFormatError
+    from ansible.parsing.vault import VaultLib
+    from ansible.parsing.vault import VaultSecret
+
+    sealed = _read(file)
+    try:
+        return str(VaultLib([("default", VaultSecret(password))]).decrypt(sealed).decode())
+    except (AnsibleVaultFormatError, ValueError) as error:
+        raise SetupError(f"The vault {file} is damaged and cannot be decrypted: restore it from a backup.") from error
+    except AnsibleError as error:
+        raise SetupError(
+            f"The vault password does not open {file}: give the right one; when it is right, the vault was damaged or"
+            " tampered with, so restore it from a backup."
+        ) from error
+
+
+def close_vault(file: Path, text: str, password: bytes) -> None:
+    """Encrypt ``text`` into ``file``, for its owner alone; it keeps its vault id."""
+    from ansible.parsing.vault import VaultLib
+    from ansible.parsing.vault import VaultSecret
+
+    label = LABEL.match(file.read_bytes()) if file.exists() else None
+    vault_id = label[1].decode() if label else None
+    write_whole(file, VaultLib().encrypt(text, VaultSecret(password), vault_id=vault_id), 0o600)
+
+
+def _read(file: Path) -> bytes:
+    from ansible.parsing.vault import is_encrypted
+
+    try:
+        sealed = file.read_bytes()
+    except FileNotFoundError as error:
+        raise SetupError(f"There is no vault {file}: make one with `loopdeploy init`.") from error
+    except OSError as error:
+        raise SetupError(f"The vault {file} cannot be read: {error.strerror}.") from error
+    if not is_encrypted(sealed):
+        raise SetupError(f"The vault {file} is not encrypted: encrypt it with `ansible-vault encrypt {file}`.")
+    return sealed
+
+
+def secret_line(name: str, value: str) -> str:
+    """Return the line that gives the variable ``name`` exactly ``value``."""
+    # In quotes and escaped, it is one line whatever is in it.
+    return f"{name}: !unsafe {yaml.safe_dump(value, default_style=chr(34), width=math.inf).strip()}\n"
+
+
+def with_secret(text: str, name: str, value: str) -> str:
+    """Return the vault's ``text`` with ``name`` set to ``value``, and everything else as it was.
+
+    Raises SetupError when the text is not a plain list of variables.
+    """
+    parsed = read_variables(text)
+    line = secret_line(name, value)
+    for key, old in reversed(parsed):
+        if key.value == name:
+            # The value of the next line begins where this one's ends.
+            end = old.end_mark.index + (
+                0 if text[: old.end_mark.index].endswith("\n") else _rest(text, old.end_mark.index)
+            )
+            return text[: key.start_mark.index] + line + text[end:]
+    return text + ("" if not text or text.endswith("\n") else "\n") + line
+
+
+def _rest(text: str, index: int) -> int:
+    """Return how many characters, a comment and the line's end, follow ``index`` in its line."""
+    match = re.compile(r"[^\n]*\n?").match(text, index)
+    return len(match[0]) if match else 0
+
+
+def read_variables(text: str) -> list[tuple[yaml.Node, yaml.Node]]:
+    """Return the variables in the vault's ``text``, each key and value with its place.
+
+    Raises SetupError, which quotes nothing of the text, when it is not a plain list of variables.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" at line {mark.line + 1}" if mark else ""
+        raise SetupError(f"The text of the vault is not YAML{where}: mend it with `loopdeploy vault edit`.") from error
+    if root is None or not root.value:
+        return []
+    if not isinstance(root, yaml.MappingNode) or root.flow_style:
+        raise SetupError("The text of the vault is not lines of `NAME: VALUE`: mend it with `loopdeploy vault edit`.")
+    return list(root.value)

@@ -1,0 +1,387 @@
+"""A new NAS in an inventory of its own, asked on a terminal or given by a script."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+import yaml
+from click.testing import CliRunner
+from click.testing import Result
+
+from loopdeploy.cli import main
+from loopdeploy.content import CONTENT
+from loopdeploy.vault_file import open_vault
+from tests.unit.fake_nas import FakeNas
+
+SSH, SUDO, OPENAI, ANTHROPIC, VAULT = "ssh-{{ 1 }}'\"\\", "sudo-é", "sk-openai", "sk-anthropic", "vault-password"
+SECRETS = (SSH, SUDO, OPENAI, ANTHROPIC, VAULT)
+PRODUCTION = Path("inventory", "production")
+
+
+@pytest.fixture(autouse=True)
+def nas(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeNas:
+    """Stand in an empty directory, with a NAS to set up."""
+    nas = FakeNas(tmp_path / "nas", monkeypatch)
+    nas.new_key("ed25519")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("LOOPDEPLOY_INVENTORY", "ANSIBLE_VAULT_PASSWORD_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    return nas
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """Write each secret into a file; return its path by the option's name."""
+    secrets = {"ssh-password": SSH, "sudo-password": SUDO, "vault-password": VAULT}
+    secrets |= {"openai-api-key": OPENAI, "anthropic-api-key": ANTHROPIC}
+    (tmp_path / "secrets").mkdir()
+    for name, secret in secrets.items():
+        (tmp_path / "secrets" / name).write_text(f"{secret}\n")
+    return {name: str(tmp_path / "secrets" / name) for name in secrets}
+
+
+def init(*arguments: str, stdin: str | None = None) -> Result:
+    """Call `loopdeploy init` without a terminal."""
+    return CliRunner().invoke(main, ["init", *arguments], input=stdin)
+
+
+def scripted(nas: FakeNas, files: dict[str, str], *arguments: str) -> Result:
+    """Call it as a script does that has everything."""
+    given = [f"--{name}-file={file}" for name, file in files.items()]
+    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={nas.new_key('ed25519')}"]
+    return init(*where, *given, *arguments)
+
+
+def variables(directory: Path = PRODUCTION, password: str = VAULT) -> dict[str, str]:
+    """Return what is in the vault."""
+    file = directory / "group_vars" / "loop" / "vault.yml"
+    return dict(yaml.safe_load(open_vault(file, password.encode()).replace("!unsafe ", "")))
+
+
+def host(directory: Path = PRODUCTION) -> dict[str, object]:
+    """Return the variables of the NAS."""
+    return dict(yaml.safe_load((directory / "hosts.yml").read_text())["loop"]["hosts"]["nas"])
+
+
+def snapshot() -> dict[Path, bytes]:
+    """Return every file here with its content."""
+    return {file: file.read_bytes() for file in Path().rglob("*") if file.is_file()}
+
+
+class Terminal:
+    """An operator who answers what `loopdeploy init` asks."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = ["-m", "loopdeploy", "init", *arguments]
+        self.child: pexpect.spawn[str] = pexpect.spawn(
+            sys.executable, command, encoding="utf-8", timeout=30, dimensions=(24, 300)
+        )
+        self.seen = ""
+
+    def answer(self, question: str, text: str) -> None:
+        """Wait for ``question`` and type ``text``."""
+        self.child.expect_exact(question)
+        self.seen += self.child.before or ""
+        self.child.sendline(text)
+
+    def end(self) -> int:
+        """Wait for the end; return the exit code."""
+        self.child.expect(pexpect.EOF)
+        self.seen += self.child.before or ""
+        self.child.close()
+        return int(self.child.exitstatus if self.child.exitstatus is not None else -1)
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Close what a failed test leaves open."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.child.close(force=True)
+
+
+def answer_all(terminal: Terminal) -> None:
+    """Answer every question."""
+    terminal.answer("Address of the NAS: ", "nas.lan")
+    terminal.answer("SSH port [22]: ", "")
+    terminal.answer("Login: ", "ann")
+    terminal.answer("Is it the same? [y/N]: ", "y")
+    terminal.answer("Password of the login: ", SSH)
+    terminal.answer("Password for sudo [the same]: ", "")
+    terminal.answer("OpenAI API key [the one in .env on the NAS]: ", OPENAI)
+    terminal.answer("Anthropic API key [the one in .env on the NAS]: ", "")
+    terminal.answer("New vault password: ", VAULT)
+    terminal.answer("New vault password, again: ", VAULT)
+
+
+def test_operator_is_asked_and_nothing_secret_is_echoed(nas: FakeNas, terminals: list[Terminal]) -> None:
+    """From an empty directory to an inventory that the other verbs find."""
+    terminals.append(terminal := Terminal())
+    answer_all(terminal)
+    assert terminal.end() == 0, terminal.seen
+    assert nas.pinned("ed25519").split()[2]
+    assert "SHA256:" in terminal.seen and "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub" in terminal.seen
+    assert "Next: `loopdeploy bootstrap`" in terminal.seen
+    assert not [secret for secret in SECRETS if secret in terminal.seen]
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
+    assert variables() == {
+        "vault_ssh_password": SSH,
+        "vault_sudo_password": SSH,
+        "vault_openai_api_key": OPENAI,
+        "vault_anthropic_api_key": "",
+    }
+
+
+def test_refused_host_key_ends_it_before_a_password_is_typed(terminals: list[Terminal]) -> None:
+    """Nothing is written, and nothing was given away."""
+    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
+    terminal.answer("Is it the same? [y/N]: ", "n")
+    assert terminal.end() == 2
+    assert "somebody else may answer there" in terminal.seen
+    assert snapshot() == {}
+
+
+def test_second_run_asks_before_anything(nas: FakeNas, files: dict[str, str], terminals: list[Terminal]) -> None:
+    """And changes nothing when the answer is no, which it is by default."""
+    scripted(nas, files)
+    before = snapshot()
+    terminals.append(terminal := Terminal())
+    terminal.answer("is there already and nothing was changed. Write the inventory anew? [y/N]: ", "")
+    assert terminal.end() == 2
+    assert snapshot() == before
+
+
+def test_interrupted_questions_change_nothing(terminals: list[Terminal]) -> None:
+    """Ctrl-C ends with 130 and one sentence."""
+    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
+    terminal.answer("Is it the same? [y/N]: ", "y")
+    terminal.child.expect_exact("Password of the login: ")
+    terminal.child.sendintr()
+    assert terminal.end() == 130
+    assert "Interrupted: nothing was changed." in terminal.seen
+    assert snapshot() == {}
+
+
+def test_script_is_asked_nothing(nas: FakeNas, files: dict[str, str]) -> None:
+    """Every question has an option or a file, and the output has no secret."""
+    result = scripted(nas, files, "--port=2222")
+    assert result.exit_code == 0, result.output
+    assert not [secret for secret in SECRETS if secret in result.output]
+    assert variables() == {
+        "vault_ssh_password": SSH,
+        "vault_sudo_password": SUDO,
+        "vault_openai_api_key": OPENAI,
+        "vault_anthropic_api_key": ANTHROPIC,
+    }
+    assert (host()["ansible_host"], host()["ansible_port"], host()["ansible_user"]) == ("nas.lan", 2222, "ann")
+
+
+def test_ansible_reads_the_inventory_as_it_was_answered(nas: FakeNas, files: dict[str, str]) -> None:
+    """A password that looks like a template is that password; a blank in the path does no harm."""
+    scripted(nas, files, "a directory")
+    ansible = Path(sys.executable).with_name("ansible-inventory")
+    vault = ["--vault-password-file", files["vault-password"]]
+    command = [str(ansible), "-i", "a directory", *vault, "--host", "nas", "--yaml"]
+    env = {**os.environ, "HOME": str(nas.directory), "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg")}
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    read = yaml.load(shown.stdout.replace("!unsafe ", ""), yaml.SafeLoader)
+    assert (read["vault_ssh_password"], read["vault_sudo_password"], read["ansible_port"]) == (SSH, SUDO, 22)
+
+
+def test_variables_come_with_loopdeploy(nas: FakeNas, files: dict[str, str]) -> None:
+    """An inventory outside a clone has the paths and ports of the production one."""
+    scripted(nas, files, "mine")
+    shipped = CONTENT / "inventory" / "production" / "group_vars" / "loop" / "main.yml"
+    assert (Path("mine") / "group_vars" / "loop" / "main.yml").read_bytes() == shipped.read_bytes()
+
+
+def test_vault_is_its_owner_s_alone_whatever_the_umask(nas: FakeNas, files: dict[str, str]) -> None:
+    """Encrypted, and not to be tried by others."""
+    mask = os.umask(0)
+    scripted(nas, files)
+    os.umask(mask)
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    assert vault.stat().st_mode & 0o777 == 0o600
+    assert (PRODUCTION / "hosts.yml").stat().st_mode & 0o777 == 0o644
+
+
+def test_no_file_has_a_secret_in_clear(nas: FakeNas, files: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a moment: whatever is written is looked at."""
+    written: list[bytes] = []
+    replace = os.replace
+
+    def look(source: str, destination: Path) -> None:
+        written.append(Path(source).read_bytes())
+        replace(source, destination)
+
+    monkeypatch.setattr("os.replace", look)
+    scripted(nas, files)
+    assert len(written) == 4
+    assert not [secret for secret in SECRETS for text in [*written, *snapshot().values()] if secret.encode() in text]
+
+
+def test_second_run_of_a_script_changes_nothing(nas: FakeNas, files: dict[str, str]) -> None:
+    """A sentence says how to."""
+    scripted(nas, files)
+    before = snapshot()
+    result = scripted(nas, files)
+    assert result.exit_code == 2
+    assert "hosts.yml and inventory/production/group_vars/loop/vault.yml is there already" in result.output
+    assert "--replace" in result.output
+    assert snapshot() == before
+
+
+def test_replace_writes_it_anew_and_keeps_the_variables(nas: FakeNas, files: dict[str, str]) -> None:
+    """Paths and ports that the operator set are no answer of init."""
+    scripted(nas, files)
+    (PRODUCTION / "group_vars" / "loop" / "main.yml").write_text("loop_api_port: 1\n")
+    Path(files["ssh-password"]).write_text("another")
+    assert scripted(nas, files, "--replace").exit_code == 0
+    assert variables()["vault_ssh_password"] == "another"
+    assert (PRODUCTION / "group_vars" / "loop" / "main.yml").read_text() == "loop_api_port: 1\n"
+
+
+def test_replace_puts_a_new_vault_in_place_of_anything(nas: FakeNas, files: dict[str, str]) -> None:
+    """Of one that is damaged, too."""
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    vault.parent.mkdir(parents=True)
+    for content in ("no vault", "$ANSIBLE_VAULT;1.2", ""):
+        vault.write_text(content)
+        assert scripted(nas, files, "--replace").exit_code == 0
+        assert variables()["vault_ssh_password"] == SSH
+
+
+def test_blank_inventory_of_a_clone_is_filled_in(nas: FakeNas, files: dict[str, str]) -> None:
+    """It names no NAS yet, so there is nothing to lose."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_text((CONTENT / "inventory" / "production" / "hosts.yml").read_text())
+    assert scripted(nas, files).exit_code == 0
+    assert host()["ansible_host"] == "nas.lan"
+
+
+def test_vault_alone_is_not_overwritten(nas: FakeNas, files: dict[str, str]) -> None:
+    """It may be the only place of a key."""
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    vault.parent.mkdir(parents=True)
+    vault.write_text("precious")
+    assert scripted(nas, files).exit_code == 2
+    assert vault.read_text() == "precious"
+
+
+def test_api_keys_come_out_of_an_old_env(nas: FakeNas, files: dict[str, str]) -> None:
+    """A key that it lacks comes out of its own file."""
+    Path(".env").write_text("export OPENAI_API_KEY='sk-old' # ours\n")
+    assert scripted(nas, files, "--from-env-file=.env").exit_code == 0
+    assert (variables()["vault_openai_api_key"], variables()["vault_anthropic_api_key"]) == ("sk-old", ANTHROPIC)
+
+
+def test_password_comes_from_standard_input(nas: FakeNas, files: dict[str, str]) -> None:
+    """A script need not write it into a file; sudo has the same one, and a key may be missing."""
+    fingerprint = nas.new_key("ed25519")
+    result = init(
+        *("--address=nas.lan", "--login=ann", f"--host-key-fingerprint={fingerprint}", "--ssh-password-file=-"),
+        *(f"--vault-password-file={files['vault-password']}",),
+        stdin=f"{SSH}\n",
+    )
+    assert result.exit_code == 0, result.output
+    assert variables() == {
+        "vault_ssh_password": SSH,
+        "vault_sudo_password": SSH,
+        "vault_openai_api_key": "",
+        "vault_anthropic_api_key": "",
+    }
+
+
+@pytest.mark.parametrize(
+    ("missing", "sentence"),
+    [
+        ("--address", "Address of the NAS is needed and there is no terminal to ask on: give --address."),
+        ("--login", "Login is needed and there is no terminal to ask on: give --login."),
+        ("--host-key-fingerprint", "The host key of nas.lan must be compared and there is no terminal"),
+        ("--ssh-password-file", "Password of the login is needed and there is no terminal to ask on: give --ssh-p"),
+        ("--vault-password-file", "New vault password is needed and there is no terminal to ask on: give --vault-p"),
+    ],
+)
+def test_script_that_lacks_an_answer_gets_a_sentence(
+    nas: FakeNas, files: dict[str, str], missing: str, sentence: str
+) -> None:
+    """Never a prompt, and nothing is written."""
+    given = [f"--{name}-file={file}" for name, file in files.items()]
+    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={nas.new_key('ed25519')}"]
+    result = init(*(argument for argument in [*where, *given] if not argument.startswith(f"{missing}=")))
+    assert (result.exit_code, snapshot()) == (2, {})
+    assert result.output.startswith(f"Error: {sentence}")
+
+
+@pytest.mark.parametrize(
+    ("argument", "code", "sentence"),
+    [
+        ("--host-key-fingerprint=SHA256:no", 2, "and not SHA256:no"),
+        ("--address=elsewhere", 3, "The host name elsewhere is unknown"),
+        ("--address=-oProxyCommand=x", 2, "is neither an address nor a login: correct --address"),
+        ("--login={{ x }}", 2, "is neither an address nor a login: correct --login"),
+        ("--port=0", 2, "--port"),
+        ("--ssh-password-file=nowhere", 2, "The file nowhere cannot be read: mend --ssh-password-file."),
+        ("--vault-password-file=nowhere", 2, "There is no vault password file nowhere"),
+        ("--from-env-file=nowhere", 2, "The file nowhere cannot be read: mend --from-env-file."),
+        ("--from-env-file=open.env", 2, "the quote in the line of OPENAI_API_KEY is not closed"),
+        ("--openai-api-key-file=open.env", 2, "is not one line with a secret"),
+        ("open.env", 2, "open.env is a file"),
+    ],
+)
+def test_wrong_answer_writes_nothing(
+    nas: FakeNas, files: dict[str, str], argument: str, code: int, sentence: str
+) -> None:
+    """One sentence says what to mend."""
+    Path("open.env").write_text("A=b\nOPENAI_API_KEY='sk")
+    result = scripted(nas, files, argument)
+    assert result.exit_code == code
+    assert sentence in result.output
+    assert list(snapshot()) == [Path("open.env")]
+
+
+@pytest.mark.parametrize(("option", "directory"), [("other", "inventory/other"), ("./x/y", "x/y"), ("./x", "x")])
+def test_inventory_is_written_where_the_other_verbs_look(
+    nas: FakeNas, files: dict[str, str], option: str, directory: str
+) -> None:
+    """-i means the same before and behind init, and the next step is named so that it can be copied."""
+    result = scripted(nas, files, "-i", option)
+    assert host(Path(directory))["ansible_user"] == "ann"
+    assert f"Next: `loopdeploy -i {option.removeprefix('./')} bootstrap`" in result.output
+
+
+def test_lab_needs_no_init(nas: FakeNas, files: dict[str, str]) -> None:
+    """Its inventory comes with loopdeploy."""
+    assert scripted(nas, files, "-i", "lab").exit_code == 2
+
+
+def test_check_is_refused(nas: FakeNas, files: dict[str, str]) -> None:
+    """Rather than ignored."""
+    result = CliRunner().invoke(main, ["--check", "init"])
+    assert (result.exit_code, snapshot()) == (2, {})
+
+
+def test_host_key_is_pinned_anew_when_asked(nas: FakeNas, files: dict[str, str]) -> None:
+    """After the NAS was set up again; nothing else is written."""
+    scripted(nas, files)
+    before = snapshot()
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 0, result.output
+    changed = {file for file, content in snapshot().items() if before[file] != content}
+    assert changed == {PRODUCTION / "known_hosts.txt"}
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
+
+
+def test_pin_needs_an_inventory(nas: FakeNas) -> None:
+    """There is no address to ask."""
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert (result.exit_code, snapshot()) == (2, {})
+    assert "make it with `loopdeploy init`" in result.output
