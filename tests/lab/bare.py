@@ -1,0 +1,46 @@
+"""A NAS that loopdeploy meets for the first time: DSM's old Python alone, no requests, no home directory."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.lab.conftest import LAB
+from tests.lab.conftest import Nas
+
+HOME = "/var/services/homes/loopadmin"
+# Where the practice NAS's own Python waits meanwhile, and where DSM's stands.
+AWAY, OLD = "/usr/bin/.python3.11", "/opt/python3.8"
+
+
+def python38() -> Path | None:
+    """Return the directory of a CPython 3.8 of this machine, as pyenv makes it; None without one."""
+    return next(iter(sorted(Path.home().glob(".pyenv/versions/3.8.*"))), None)
+
+
+@contextmanager
+def bare(nas: Nas) -> Iterator[str]:
+    """Take from the practice NAS what a new one has not, and give it back; return the version of its only Python.
+
+    Where this machine has no Python 3.8 to lend, the practice NAS keeps its own.
+    """
+    lent = python38()
+    nas.run("rm", "-rf", HOME)
+    if lent:
+        nas.run("mkdir", "-p", OLD)
+        for part in ("bin", "lib"):
+            subprocess.run(["docker", "cp", f"{lent}/{part}", f"{LAB}:{OLD}/"], check=True, capture_output=True)
+        nas.run("rm", "-rf", f"{OLD}/lib/python3.8/site-packages")
+        nas.run("mv", "/usr/bin/python3.11", AWAY)
+        nas.run("ln", "-sf", f"{OLD}/bin/python3.8", "/usr/bin/python3")
+    try:
+        yield "3.8" if lent else "3.11"
+    finally:
+        if lent:
+            nas.run("mv", AWAY, "/usr/bin/python3.11")
+            nas.run("ln", "-sf", "python3.11", "/usr/bin/python3")
+            nas.run("rm", "-rf", OLD)
+        nas.run("rm", "-rf", HOME)
+        nas.run("install", "-d", "-o", "loopadmin", "-g", "loopadmin", "-m", "0777", HOME)
