@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 NODE_AND_CHROMIUM := for program in npm chromium; do command -v $$program >/dev/null || test $$(id -u) -ne 0 || \
   ! command -v apt-get >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends $$program; } || exit 1; done
 
-.PHONY: help demo test test-faults lint bench outage clean requests
+.PHONY: help demo test test-faults test-leaks test-versions lint bench outage clean requests
 
 help:  ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -18,11 +18,17 @@ demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 
 test: lint  ## Run every check: linters, unit tests, and the deployments on the practice NAS.
 	$(NODE_AND_CHROMIUM)
-	$(BIN)/pytest tests/unit tests/services tests/lab tests/faults/test_image.py tests/faults/test_lock.py
+	$(BIN)/pytest tests/unit tests/services tests/lab
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
 	$(BIN)/pytest tests/faults
+
+test-leaks: $(VENV)/test  ## Search both machines for every secret, behind every verb; takes a quarter of an hour.
+	$(BIN)/pytest tests/leaks
+
+test-versions: $(VENV)/test  ## Deploy with the oldest and the newest Ansible, on a NAS with Python 3.8 too.
+	$(BIN)/pytest tests/versions
 
 lint: $(VENV)/test  ## Run the linters, nothing skipped.
 	$(BIN)/ruff check .

@@ -53,6 +53,28 @@ def test_rebuild_brings_new_code_and_leaves_loop_auth_alone(changed_code: Nas) -
     assert changed_code.get(8084, "/.well-known/jwks.json") == keys
 
 
+def test_rollback_goes_back_to_what_ran_and_to_a_named_release(changed_code: Nas) -> None:
+    """The kept container itself, with its own image; a named release is its image as it is declared now."""
+    auth, _ = changed_code.lives()
+    first = changed_code.inspect("loop-api")
+    deploy("rebuild")
+    second = changed_code.inspect("loop-api")
+    release = second["Config"]["Labels"]["loopdeploy.release"]
+    deploy("rollback")
+    assert changed_code.inspect("loop-api")["Id"] == first["Id"]
+    assert changed_code.get(8082, "/openapi.json")["info"]["title"] == "loop-api"
+    deploy("rollback", "--to", release)
+    back = changed_code.inspect("loop-api")
+    assert back["Id"] not in (first["Id"], second["Id"])
+    assert (back["Image"], back["Config"]["Labels"]["loopdeploy.release"]) == (second["Image"], release)
+    assert changed_code.get(8082, "/openapi.json")["info"]["title"] == "loop-api, changed"
+    assert changed_code.life("loop-auth") == auth
+    refused = loopdeploy("rollback", "--to", "20000101T000000Z-0000000")
+    assert refused.returncode == 1
+    assert "20000101T000000Z-0000000" in refused.stderr
+    assert changed_code.inspect("loop-api")["Id"] == back["Id"]
+
+
 def test_rebuild_all_keeps_the_signing_keys(nas: Nas, inventory: Callable[..., Path]) -> None:
     """Both containers are replaced when their declarations change; the keys survive."""
     before, keys = nas.lives(), nas.get(8084, "/.well-known/jwks.json")
