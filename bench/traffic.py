@@ -85,7 +85,8 @@ class Traffic:
 
     async def _ask(self) -> None:
         try:
-            await asyncio.wait_for(self._request(), PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await self._request()
         except (OSError, EOFError, TimeoutError):
             self.failed += 1
         else:
@@ -100,11 +101,13 @@ class Traffic:
 
     async def _keep(self) -> None:
         """Ask ten times a second over one connection, and open another when it is lost."""
-        while True:
+        while not self._done.is_set():
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-                while True:
-                    await asyncio.wait_for(self._exchange(reader, writer, "keep-alive"), PATIENCE)
+                while not self._done.is_set():
+                    # Not wait_for, which now and then swallows a cancellation.
+                    async with asyncio.timeout(PATIENCE):
+                        await self._exchange(reader, writer, "keep-alive")
                     await asyncio.sleep(0.1)
             except (OSError, EOFError, TimeoutError):
                 self.kept_failed += 1
@@ -112,11 +115,12 @@ class Traffic:
 
     async def _stream(self) -> None:
         """Hold one stream of server-sent events open, as a chat client does, and open it again when it ends."""
-        while True:
+        while not self._done.is_set():
             try:
                 reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
                 writer.write(self._head("GET", "/mcp", "keep-alive", "Accept: text/event-stream"))
-                line = await asyncio.wait_for(reader.readline(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    line = await reader.readline()
                 if b" 200 " in line:
                     self.opened += 1
                     while await reader.read(1024):
