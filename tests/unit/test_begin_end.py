@@ -107,6 +107,13 @@ def test_disk_without_room_is_named(docker: Path, state: Path) -> None:
     assert full and all(os.path.ismount(where) and int(left) < 10**9 for _, where, left in full)
 
 
+def test_bare_nas_is_no_failure(docker: Path, state: Path) -> None:
+    """It has neither a container nor requests nor a state directory."""
+    docker.write_text("#!/bin/sh\nexit 1\n")
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", "", 60, 0)
+    assert (told.returncode, told.stdout.strip()) == (0, "")
+
+
 def test_disk_of_the_images_is_found_by_a_container(docker: Path, state: Path) -> None:
     """Asking the engine for its directory takes as long as all the rest."""
     docker.write_text(DOCKER.replace("healthy", "healthy /dev/shm/containers/1a2b/resolv.conf"))

@@ -42,4 +42,4 @@ printf '%s\n' "$found"
 root=$(printf '%s\n' "$found" | sed -n '/\/containers\//{s|.* \(/.*\)/containers/.*|\1|p;q;}')
 df -Pk "${root:-$("$docker" info --format '{{.DockerRootDir}}' 2>/dev/null)}" /tmp "$state" 2>/dev/null |
   awk -v least="$least" 'NR > 1 && $4 / 1024 < least { printf "full %s %d\n", $6, $4 / 1024 }'
-ls -d "$python" 2>/dev/null
+ls -d "$python" 2>/dev/null || true
