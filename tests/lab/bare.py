@@ -11,8 +11,8 @@ from tests.lab.conftest import LAB
 from tests.lab.conftest import Nas
 
 HOME = "/var/services/homes/loopadmin"
-# Where the practice NAS's own Python waits meanwhile, and where DSM's stands.
-AWAY, OLD = "/usr/bin/.python3.11", "/opt/python3.8"
+# Where the practice NAS's own Python waits meanwhile, where DSM's stands, and how its library is found.
+AWAY, OLD, LIBRARY = "/usr/bin/.python3.11", "/opt/python3.8", "/etc/ld.so.conf.d/python3.8.conf"
 
 
 def python38() -> Path | None:
@@ -33,6 +33,7 @@ def bare(nas: Nas) -> Iterator[str]:
         for part in ("bin", "lib"):
             subprocess.run(["docker", "cp", f"{lent}/{part}", f"{LAB}:{OLD}/"], check=True, capture_output=True)
         nas.run("rm", "-rf", f"{OLD}/lib/python3.8/site-packages")
+        nas.run("sh", "-c", f"echo {OLD}/lib > {LIBRARY} && ldconfig")
         nas.run("mv", "/usr/bin/python3.11", AWAY)
         nas.run("ln", "-sf", f"{OLD}/bin/python3.8", "/usr/bin/python3")
     try:
@@ -41,6 +42,7 @@ def bare(nas: Nas) -> Iterator[str]:
         if lent:
             nas.run("mv", AWAY, "/usr/bin/python3.11")
             nas.run("ln", "-sf", "python3.11", "/usr/bin/python3")
-            nas.run("rm", "-rf", OLD)
+            nas.run("rm", "-rf", OLD, LIBRARY)
+            nas.run("ldconfig")
         nas.run("rm", "-rf", HOME)
         nas.run("install", "-d", "-o", "loopadmin", "-g", "loopadmin", "-m", "0777", HOME)
