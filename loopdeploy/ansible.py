@@ -14,8 +14,10 @@ def main() -> None:
     from ansible.cli.playbook import main as ansible_playbook
 
     from loopdeploy.packing import keep_packed_modules
+    from loopdeploy.routing import keep_routing
 
     keep_packed_modules()
+    keep_routing()
     ansible_playbook()
 
 
