@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,26 +19,19 @@ from tests.lab.sign_in import public_url
 from tests.lab.sign_in import tokens
 from tests.lab.sign_in import trust
 from tests.services.api.service import Client
+from tests.services.api.slow_tool import add_dawdle
 from tests.services.api.streams import Stream
 from tests.services.api.test_restart import dawdle
 from tests.services.waiting import eventually
 
 # uvicorn ends with 0 as process 1, and by the signal where an init stands before it.
 CLEAN = (0, 143)
-# A tool that takes its time, behind the real ones. A slow body would not do: nginx keeps it until it is whole.
-SLOW_TOOL = """
+# Behind what api/tools.py has. A slow body would be no call under way: nginx keeps it until it is whole.
+SLOW_TOOL = f"""
 import asyncio
+{inspect.getsource(add_dawdle)}
 quick_server = mcp_server
-
-def mcp_server(notes):
-    server = quick_server(notes)
-
-    @server.tool()
-    async def dawdle(seconds: float) -> str:
-        await asyncio.sleep(seconds)
-        return "done"
-
-    return server
+mcp_server = lambda notes: add_dawdle(quick_server(notes))
 """
 
 
