@@ -105,7 +105,7 @@ def certificate(nas: Nas) -> Iterator[str]:
 
 def resident(nas: Nas, container: str) -> float:
     """Return the MiB that the processes of a container have in memory."""
-    lines = nas.run(DOCKER, "top", container, "-o", "pid,rss").splitlines()[1:]
+    lines = nas.run(DOCKER, "top", container, "-eo", "pid,rss").splitlines()[1:]
     return sum(int(line.split()[1]) for line in lines) / 1024
 
 
