@@ -8,17 +8,17 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 NODE_AND_CHROMIUM := for program in npm chromium; do command -v $$program >/dev/null || test $$(id -u) -ne 0 || \
   ! command -v apt-get >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends $$program; } || exit 1; done
 
-.PHONY: help demo test test-faults test-leaks test-versions lint bench outage clean requests
+.PHONY: help demo test test-faults test-leaks test-versions lint bench bench-services outage clean requests
 
 help:  ## Show the targets.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 	$(BIN)/loopdeploy lab demo
 
 test: lint  ## Run every check: linters, unit tests, and the deployments on the practice NAS.
 	$(NODE_AND_CHROMIUM)
-	$(BIN)/pytest tests/unit tests/services tests/lab
+	$(BIN)/pytest --durations=20 tests/unit tests/services tests/lab
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
@@ -40,6 +40,10 @@ lint: $(VENV)/test  ## Run the linters, nothing skipped.
 bench: $(VENV)/test  ## Measure the command against the one-liners that it replaces.
 	command -v sshpass >/dev/null || apt-get install -y -q sshpass
 	$(BIN)/python -m bench.latency
+
+bench-services: $(VENV)/test  ## Measure what both containers answer in, and their memory, with 5,000 notes.
+	$(BIN)/loopdeploy lab demo
+	$(BIN)/python -m bench.services_lab $(if $(CALLS),--calls $(CALLS))
 
 outage: $(VENV)/test  ## Measure how long loop-api is away while it is replaced, and draw it; takes half an hour.
 	command -v sshpass >/dev/null || apt-get install -y -q sshpass

@@ -17,7 +17,8 @@ from types import TracebackType
 import pexpect
 import pytest
 
-from tests.lab.conftest import CHECKOUT
+from tests.lab.checkout import append as append
+from tests.lab.checkout import restored as restored
 from tests.lab.conftest import STATE
 from tests.lab.conftest import VAULT_PASSWORD
 from tests.lab.conftest import Nas
@@ -87,21 +88,11 @@ def quick(inventory: Callable[..., Path]) -> Callable[..., Result]:
     return run
 
 
-def restored(nas: Nas) -> None:
-    """Put the checkout back as it was committed."""
-    nas.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
-
-
 @pytest.fixture
 def checkout(nas: Nas) -> Iterator[Nas]:
     """Return the NAS, and put its checkout back afterwards."""
     yield nas
     restored(nas)
-
-
-def append(nas: Nas, code: str, file: str = "api/main.py") -> None:
-    """Append code to a file of the checkout."""
-    nas.run("sh", "-c", f"cat >> {CHECKOUT}/{file}", stdin=f"\n{code}\n")
 
 
 def left(nas: Nas) -> list[str]:

@@ -130,14 +130,19 @@ def good(lab: Nas) -> list[object]:
     return []
 
 
-@pytest.fixture
-def nas(lab: Nas, good: list[object]) -> Nas:
-    """Return the practice NAS with both services deployed and the checkout as it was committed."""
+def deployed(lab: Nas, good: list[object]) -> None:
+    """Let the checkout be as it was committed, and both services be of it."""
     lab.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
     if not good or lab.declared() != good:
         deploy("rebuild-all")
         good[:] = lab.declared()
     assert lab.healthy()
+
+
+@pytest.fixture
+def nas(lab: Nas, good: list[object]) -> Nas:
+    """Return the practice NAS with both services deployed and the checkout as it was committed."""
+    deployed(lab, good)
     return lab
 
 

@@ -7,10 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
-import httpx2
 from mcp import Client
-from mcp.client.auth import OAuthClientProvider
-from mcp.client.streamable_http import streamable_http_client
 
 from tests.lab.conftest import DOCKER
 from tests.lab.conftest import Nas
@@ -18,9 +15,7 @@ from tests.lab.conftest import lab_ports
 from tests.services.auth.conftest import NAME
 from tests.services.auth.conftest import PASSWORD
 from tests.services.oauth_client import OAuthClient
-from tests.services.pair.sdk import METADATA
-from tests.services.pair.sdk import Person
-from tests.services.pair.sdk import Storage
+from tests.services.pair import sdk
 
 
 def public_url() -> str:
@@ -48,10 +43,7 @@ def tokens(nas: Nas) -> dict[str, str]:
 
 
 @asynccontextmanager
-async def connected(nas: Nas, person: Person) -> AsyncIterator[Client]:
+async def connected(nas: Nas, person: sdk.Person) -> AsyncIterator[Client]:
     """Give the MCP SDK's own client, which signs in when it must."""
-    url = f"{public_url()}/mcp"
-    provider = OAuthClientProvider(url, METADATA, Storage(), person.open, person.answer)
-    async with httpx2.AsyncClient(auth=provider, verify=trust(nas), timeout=30) as http:
-        async with Client(streamable_http_client(url, http_client=http)) as client:
-            yield client
+    async with sdk.connected(f"{public_url()}/mcp", person, sdk.Storage(), trust=trust(nas)) as client:
+        yield client

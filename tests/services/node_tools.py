@@ -28,6 +28,15 @@ def node_tools() -> dict[str, str]:
     return {**os.environ, "PATH": path, "NODE_TOOLS": str(directory)}
 
 
+def run_tool(directory: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a package's command in a directory of its own, with nothing else of this environment."""
+    own = {"PATH": node_tools()["PATH"], "HOME": str(directory), "MCP_STORAGE_DIR": str(directory / "inspector")}
+    return subprocess.run(
+        command, cwd=directory, env={**own, **variables},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
 def _install(npm: str, directory: Path, pinned: bytes) -> None:
     partial = directory.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)

@@ -23,11 +23,17 @@ class Proxy:
     """Listens on a port of its own and passes each request to the port that ``route`` gives for its path.
 
     Host and Origin pass as they came; ``headers`` replace those of their names: a checker that cannot send a token
-    gets one here. ``certificate`` holds a certificate and its key.
+    gets one here. ``certificate`` holds a certificate and its key. With ``trust`` the port is asked over TLS.
     """
 
-    def __init__(self, route: Route, headers: Mapping[str, str] | None = None, certificate: Path | None = None):
-        self._server = _Server(("127.0.0.1", 0), _handler(route, headers or {}))
+    def __init__(
+        self,
+        route: Route,
+        headers: Mapping[str, str] | None = None,
+        certificate: Path | None = None,
+        trust: ssl.SSLContext | None = None,
+    ):
+        self._server = _Server(("127.0.0.1", 0), _handler(route, headers or {}, trust))
         if certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificate)
@@ -55,13 +61,19 @@ class _Server(ThreadingHTTPServer):
         """Say nothing of a browser that hangs up, or that looks at the certificate first."""
 
 
-def _handler(route: Route, added: Mapping[str, str]) -> type[BaseHTTPRequestHandler]:
+def _connect(port: int, trust: ssl.SSLContext | None) -> http.client.HTTPConnection:
+    if trust:
+        return http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=trust)
+    return http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+
+
+def _handler(route: Route, added: Mapping[str, str], trust: ssl.SSLContext | None) -> type[BaseHTTPRequestHandler]:
     replaced = {*HOP_BY_HOP, "x-forwarded-for", *(name.lower() for name in added)}
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            connection = http.client.HTTPConnection("127.0.0.1", route(urlsplit(self.path).path), timeout=30)
+            connection = _connect(route(urlsplit(self.path).path), trust)
             try:
                 self._ask(connection, body)
                 response = connection.getresponse()

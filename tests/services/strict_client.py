@@ -11,6 +11,7 @@ import httpx
 
 from tests.services.node_tools import node_tools
 from tests.services.oauth_client import Browser
+from tests.services.site import Site
 
 PROVEN = """\
 RFC 8414 metadata
@@ -23,9 +24,9 @@ RFC 7009 revocation
 """
 
 
-def judged_strictly(issuer: str, http: httpx.Client, name: str, password: str, *options: str) -> tuple[str, int]:
-    """Return what strict.mjs, with ``options``, has held to its RFC at ``issuer``, and its exit code."""
-    environment = node_tools()
+def judged_strictly(site: Site, http: httpx.Client, name: str, password: str, *options: str) -> tuple[str, int]:
+    """Return what strict.mjs, with ``options``, has held to its RFC at ``site``, and its exit code."""
+    environment, issuer = {**node_tools(), **site.variables}, site.url
     actions = iter(["deny", "allow", "allow"])
     output = ""
     command = ["node", "strict.mjs", issuer, f"{issuer}/mcp", *options]

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import subprocess
 import sys
 import time
@@ -104,9 +105,9 @@ class Service:
 class Client(httpx2.Client):
     """An HTTP client that speaks MCP's older, still common revision, without a handshake."""
 
-    def __init__(self, url: str, token: str | None):
+    def __init__(self, url: str, token: str | None, trust: ssl.SSLContext | bool = True):
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        super().__init__(base_url=url, headers=headers, timeout=30)
+        super().__init__(base_url=url, headers=headers, timeout=30, verify=trust)
 
     def rpc(self, method: str, **params: Any) -> httpx2.Response:
         """Post a JSON-RPC request to /mcp."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import pytest
 
 from tests.services.api.issuer import Issuer
 from tests.services.api.service import Service
-from tests.services.node_tools import node_tools
+from tests.services.node_tools import run_tool
 from tests.services.proxy import Proxy
 
 # Both only say that the suite's own demonstration tool is not there.
@@ -20,21 +18,6 @@ ABSENT_TOOL = """server:
   - server-stateless:sep-2575-server-rejects-undeclared-capability
   - server-stateless:sep-2575-missing-capability-http-400
 """
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Return a function that runs a package's command in a directory of its own."""
-    environment = {"PATH": node_tools()["PATH"], "HOME": str(tmp_path), "MCP_STORAGE_DIR": str(tmp_path / "inspector")}
-
-    def run_command(*command: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
-
-    return run_command
 
 
 @pytest.fixture(scope="module")
@@ -59,33 +42,35 @@ def proxied(service: Service, issuer: Issuer) -> Iterator[str]:
         ("server-stateless", "2026-07-28"),
     ],
 )
-def test_conformance(run: Run, tmp_path: Path, proxied: str, scenario: str, revision: str | None) -> None:
+def test_conformance(tmp_path: Path, proxied: str, scenario: str, revision: str | None) -> None:
     """The scenarios that need no demonstration tools of the suite's own."""
     expected = tmp_path / "expected.yml"
     expected.write_text(ABSENT_TOOL if scenario == "server-stateless" else "server: []\n")
     command = ["conformance", "server", "--url", proxied, "--scenario", scenario, "--expected-failures", str(expected)]
-    ended = run(*command, *(["--spec-version", revision] if revision else []))
+    ended = run_tool(tmp_path, *command, *(["--spec-version", revision] if revision else []))
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert scenario in ended.stdout
 
 
 @pytest.mark.parametrize("transport", ["http", "sse"])
-def test_inspector(run: Run, service: Service, issuer: Issuer, transport: str) -> None:
+def test_inspector(tmp_path: Path, service: Service, issuer: Issuer, transport: str) -> None:
     """Lists the tools and calls one, over either transport."""
     base = ["mcp-inspector", "--cli", f"{service.url}/mcp", "--transport", transport, "--format", "json"]
     base += ["--header", f"Authorization: Bearer {issuer.token()}"]
-    tools = run(*base, "--method", "tools/list")
+    tools = run_tool(tmp_path, *base, "--method", "tools/list")
     assert tools.returncode == 0, tools.stdout + tools.stderr
     assert '"search"' in tools.stdout
-    called = run(*base, "--method", "tools/call", "--tool-name", "search", "--tool-arg", "query=practise")
+    called = run_tool(
+        tmp_path, *base, "--method", "tools/call", "--tool-name", "search", "--tool-arg", "query=practise"
+    )
     assert called.returncode == 0, called.stdout + called.stderr
     assert "README.md" in json.dumps(json.loads(called.stdout))
 
 
-def test_inspector_without_a_token_is_told_to_sign_in(run: Run, service: Service) -> None:
+def test_inspector_without_a_token_is_told_to_sign_in(tmp_path: Path, service: Service) -> None:
     """It recognises the challenge as one."""
-    ended = run(
-        "mcp-inspector", "--cli", f"{service.url}/mcp", "--transport", "http", "--stored-auth-only",
+    ended = run_tool(
+        tmp_path, "mcp-inspector", "--cli", f"{service.url}/mcp", "--transport", "http", "--stored-auth-only",
         "--method", "tools/list", "--format", "json",
     )  # fmt: skip
     assert ended.returncode == 3, ended.stdout + ended.stderr

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,17 +11,14 @@ from tests.services.api.issuer import ISSUER
 from tests.services.api.issuer import Issuer
 from tests.services.api.service import Client
 from tests.services.api.service import Service
+from tests.services.fuzzing import fuzz_vault
+from tests.services.site import Site
 
 
 def test_schemathesis_finds_nothing(own_service: Service, own_issuer: Issuer, tmp_path: Path) -> None:
     """Whatever it sends, the answers are those that the OpenAPI document names; and no traceback in the log."""
     own_service.start()
-    command = [str(Path(sys.executable).with_name("st")), "run", f"{own_service.url}/openapi.json"]
-    command += ["--header", f"Authorization: Bearer {own_issuer.token(EVERY_SCOPE)}"]
-    command += ["--phases", "examples,coverage,fuzzing", "--max-examples", "15", "--seed", "1", "--no-color"]
-    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stdout
-    assert "7 selected / 7 total" in ended.stdout
+    fuzz_vault(Site(own_service.url), own_issuer.token(EVERY_SCOPE), tmp_path)
     assert "Traceback" not in own_service.log.read_text()
 
 

@@ -22,6 +22,7 @@ import pytest
 
 from tests.services.oauth_client import Browser
 from tests.services.oauth_client import OAuthClient
+from tests.services.site import Site
 
 CHECKOUT = Path(__file__).resolve().parents[3] / "examples" / "loop"
 NAME, PASSWORD = "anna", "correct horse battery staple"
@@ -156,6 +157,12 @@ def auth(make: Make) -> Auth:
     auth = make().start()
     assert auth.command("user", "add", NAME, password=PASSWORD).returncode == 0
     return auth
+
+
+@pytest.fixture(scope="session")
+def site(auth: Auth) -> Site:
+    """Return where it is met."""
+    return Site(auth.issuer)
 
 
 @pytest.fixture(scope="session")

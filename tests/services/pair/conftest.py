@@ -11,6 +11,7 @@ from tests.services.auth.conftest import NAME
 from tests.services.auth.conftest import PASSWORD
 from tests.services.oauth_client import OAuthClient
 from tests.services.pair.pair import Pair
+from tests.services.site import Site
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +20,12 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
     with Pair(tmp_path_factory.mktemp("pair")) as pair:
         assert pair.auth.command("user", "add", NAME, password=PASSWORD).returncode == 0
         yield pair
+
+
+@pytest.fixture(scope="session")
+def site(pair: Pair) -> Site:
+    """Return where the pair is met."""
+    return Site(pair.url)
 
 
 @pytest.fixture(scope="session")

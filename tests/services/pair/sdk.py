@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -75,15 +76,27 @@ class Storage:
 
 @asynccontextmanager
 async def connected(
-    url: str, person: Person, storage: Storage, transport: str = "http", mode: str = "auto"
+    url: str,
+    person: Person,
+    storage: Storage,
+    transport: str = "http",
+    mode: str = "auto",
+    trust: ssl.SSLContext | bool = True,
 ) -> AsyncIterator[Client]:
     """Give a client of the MCP server at ``url`` which signs in when it must."""
     provider = OAuthClientProvider(url, METADATA, storage, person.open, person.answer)
+
+    def make_http(
+        headers: dict[str, Any] | None = None, timeout: httpx2.Timeout | None = None, auth: httpx2.Auth | None = None
+    ) -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(headers=headers, timeout=timeout, auth=auth, verify=trust)
+
     if transport == "sse":
-        async with Client(sse_client(url, auth=provider), mode=mode) as client:
+        stream = sse_client(url, auth=provider, httpx_client_factory=make_http)
+        async with Client(stream, mode=mode) as client:
             yield client
     else:
-        async with httpx2.AsyncClient(auth=provider, timeout=30) as http:
+        async with make_http(auth=provider, timeout=httpx2.Timeout(30)) as http:
             async with Client(streamable_http_client(url, http_client=http), mode=mode) as client:
                 yield client
 

@@ -15,6 +15,7 @@ from tests.services.pair.sdk import Person
 from tests.services.pair.sdk import Storage
 from tests.services.pair.sdk import answer
 from tests.services.pair.sdk import connected
+from tests.services.site import Site
 
 
 @pytest.mark.parametrize(
@@ -27,31 +28,30 @@ from tests.services.pair.sdk import connected
     ],
 )
 def test_it_signs_in_once_and_calls_tools(
-    pair: Pair, http: httpx.Client, transport: str, mode: str, revision: str
+    site: Site, http: httpx.Client, transport: str, mode: str, revision: str
 ) -> None:
     """From nothing but the URL; the next time its stored tokens do."""
     person, storage = Person(http), Storage()
-    path = f"sdk/{transport}-{mode}.md"
+    url, path = f"{site.url}/mcp", f"sdk/{transport}-{mode}.md"
 
     async def first() -> None:
-        async with connected(f"{pair.url}/mcp", person, storage, transport, mode) as client:
+        async with connected(url, person, storage, transport, mode, site.trust) as client:
             assert client.protocol_version == revision
             tools = (await client.list_tools()).tools
             assert {tool.name for tool in tools} == {"list", "search", "fetch", "read", "write"}
             await answer(client, "write", path=path, text="# Written\n\nBy a quokka.\n")
-            assert (await answer(client, "read", path=path))["title"] == "Written"
+            assert (await answer(client, "read", path=path))["text"] == "# Written\n\nBy a quokka.\n"
             assert path in [result["id"] for result in (await answer(client, "search", query="quokka"))["results"]]
 
     async def second() -> None:
-        async with connected(f"{pair.url}/mcp", person, storage, transport, mode) as client:
+        async with connected(url, person, storage, transport, mode, site.trust) as client:
             assert (await answer(client, "fetch", id=path))["title"] == "Written"
 
     asyncio.run(first())
-    assert (pair.api.vault / path).read_text() == "# Written\n\nBy a quokka.\n"
     asyncio.run(second())
     assert len(person.opened) == 1
     asked = parse_qs(urlsplit(person.opened[0]).query)
-    assert asked["resource"] == [f"{pair.url}/mcp"]
+    assert asked["resource"] == [url]
     assert asked["scope"] == ["vault:read vault:write"]
 
 
