@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from importlib import import_module
 
@@ -57,6 +58,15 @@ def chosen(service: str | None, both: bool = False) -> list[str] | None:
     if service and both:
         raise click.UsageError("Give a service or --all, not both.")
     return list(SERVICES) if both else [service] if service else None
+
+
+def pattern(context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Return a regular expression as it was given; one that is none is a usage error."""
+    try:
+        re.compile(value or "")
+    except re.error as error:
+        raise click.BadParameter(f"{value!r} is no regular expression: {error}.") from error
+    return value
 
 
 @verb
@@ -166,7 +176,7 @@ def doctor(target: Target, as_json: bool, scan: tuple[str, ...], files: tuple[st
 @service_argument
 @click.option("-n", "--lines", type=click.IntRange(min=1), help="So many of the last lines.  [default: 50]")
 @click.option("--since", metavar="TIME", help="Only lines since TIME: 10m, 2h, or a timestamp in the NAS's time zone.")
-@click.option("--grep", metavar="REGEX", help="Only lines that match REGEX.")
+@click.option("--grep", metavar="REGEX", callback=pattern, help="Only lines that match REGEX.")
 def logs(target: Target, service: str | None, lines: int | None, since: str | None, grep: str | None) -> None:
     """Show the last log lines of both services, or of SERVICE."""
     run_playbook(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -69,10 +70,17 @@ def ssh(command: tuple[str, ...]) -> None:
     state = lab_directory()
     if not (state / "ports.json").exists():
         raise SetupError("The practice NAS is not up: bring it up with `loopdeploy lab up`.")
+    if not has_terminal():
+        raise SetupError("ssh asks for the practice NAS's password and there is no terminal to ask on: run it on one.")
     port = json.loads((state / "ports.json").read_text())["ssh"]
     known_hosts = f"UserKnownHostsFile={state / 'known_hosts'}"
     click.echo(f"The password, for sudo too: {LAB_PASSWORD}", err=True)
     os.execvp("ssh", ["ssh", "-p", str(port), "-o", known_hosts, f"{LAB_USER}@127.0.0.1", *command])
+
+
+def has_terminal() -> bool:
+    """Return whether there is somebody whom ssh can ask for a password."""
+    return sys.stdin.isatty()
 
 
 def lab_directory() -> Path:

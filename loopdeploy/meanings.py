@@ -116,6 +116,11 @@ MEANINGS: Meanings = [
         " Python on the NAS and set ansible_python_interpreter.",
     ),
     (
+        r'invalid value for "since".*"(.*?)"',
+        SetupError,
+        "{0!r} is no time: give --since 10m, 2h, or a timestamp such as 2026-11-22T13:00:00.",
+    ),
+    (
         r"deserialization failed.*SyntaxError",
         LoopdeployError,
         "the NAS's Python is older than 3.8: install a newer one from DSM's Package Center and set"

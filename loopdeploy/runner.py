@@ -74,9 +74,11 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
         runner.config.command[:1] = ANSIBLE_PLAYBOOK
         runner.run()
     if interruption.since is not None:
-        raise InterruptedRunError(f"Interrupted: {name} did not finish; {_recover(name, target, progress.began)}")
+        came = target.advised(_recover(name, target, progress.began))
+        raise InterruptedRunError(f"Interrupted: {name} did not finish; {came}")
     if runner.rc != 0 or failures.no_hosts:
-        raise failures.error(name)
+        error = failures.error(name)
+        raise type(error)(target.advised(error.message))
     click.echo(progress.summary(name), err=True)
 
 

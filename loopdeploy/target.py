@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import sys
 from dataclasses import dataclass
 from dataclasses import field
@@ -15,6 +17,7 @@ from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
 from loopdeploy.remembered import recall
 
+DEFAULT_INVENTORY = "production"
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
 # Of the files in group_vars and host_vars that Ansible reads.
 VARIABLE_SUFFIXES = {"", ".json", ".yaml", ".yml"}
@@ -24,7 +27,7 @@ VARIABLE_SUFFIXES = {"", ".json", ".yaml", ".yml"}
 class Target:
     """The options that every verb has in common."""
 
-    inventory: str = "production"
+    inventory: str = DEFAULT_INVENTORY
     limit: str | None = None
     check: bool = False
     diff: bool = False
@@ -32,6 +35,12 @@ class Target:
     vault_password_file: str | None = None
     # Asked for once, though one command may run two playbooks.
     _secret: str | None = field(default=None, repr=False)
+
+    def advised(self, text: str) -> str:
+        """Return ``text`` with this inventory in each command that it advises; the default one goes without saying."""
+        if self.inventory == DEFAULT_INVENTORY:
+            return text
+        return re.sub(r"`loopdeploy (?!lab\b)", lambda _: f"`loopdeploy -i {shlex.quote(self.inventory)} ", text)
 
     def inventory_path(self) -> Path:
         """Return the inventory's directory or file.

@@ -73,3 +73,11 @@ def test_engine_without_error_code_is_understood(explain: Any) -> None:
     """An older engine's answer has no code."""
     text = explain("Error building x - message: pull access denied for y, logs: []", "x")
     assert text == "Building x failed: pull access denied for y; what runs was not touched."
+
+
+def test_refused_dockerfile_is_told_in_the_engine_s_words(explain: Any) -> None:
+    """Not the address of its socket."""
+    reason = "dockerfile parse error line 11: unknown instruction: FRM"
+    address = "http+docker://localhost/v1.41/build?t=x%3Anext&q=False"
+    message = f'An unexpected Docker error occurred: 400 Client Error for {address}: Bad Request ("{reason}")'
+    assert explain(message, "x") == f"Building x failed: {reason}; what runs was not touched."

@@ -218,6 +218,16 @@ def test_lab_ssh_checks_the_lab_s_own_host_key(tmp_path: Path, monkeypatch: pyte
     (state / "ports.json").write_text('{"ssh": 2222}')
     started: list[list[str]] = []
     monkeypatch.setattr("os.execvp", lambda file, arguments: started.append(arguments))
+    refused = loopdeploy("lab ssh docker -v", XDG_STATE_HOME=str(tmp_path))
+    assert (refused.exit_code, started) == (2, []) and "no terminal" in refused.output
+    monkeypatch.setattr("loopdeploy.lab.has_terminal", lambda: True)
     assert loopdeploy("lab ssh docker -v", XDG_STATE_HOME=str(tmp_path)).exit_code == 0
     known_hosts = f"UserKnownHostsFile={state}/known_hosts"
     assert started == [["ssh", "-p", "2222", "-o", known_hosts, "loopadmin@127.0.0.1", "docker", "-v"]]
+
+
+def test_pattern_of_logs_is_checked_before_anything_is_asked() -> None:
+    """A usage error, not what Ansible says of a failed expression."""
+    result = loopdeploy("logs --grep (")
+    assert result.exit_code == 2
+    assert "no regular expression" in result.output

@@ -122,7 +122,9 @@ def test_without_a_successor_nothing_is_touched(
 ) -> None:
     """One cannot go back to what was not kept."""
     kind, result = run("container_swap", **params(engine, state))
-    assert (kind, result["msg"]) == ("failed", f"There is no container {missing} to put in loop-api's place.")
+    assert kind == "failed"
+    assert result["msg"].startswith(f"There is no container {missing} to put in loop-api's place")
+    assert ("--to" in result["msg"]) == missing.endswith("-previous")
     assert (old.status, old.starts, result["rolled_back"]) == ("running", 1, False)
 
 

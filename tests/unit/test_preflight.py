@@ -182,7 +182,8 @@ def test_engine_s_own_error_is_told(refused: Callable[..., str], engine: Scripte
 def test_missing_dockerfile_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:
     """The checkout may not be where the inventory says."""
     assert refused(build={"path": str(tmp_path), "dockerfile": "Dockerfile"}) == (
-        f"There is no Dockerfile at {tmp_path}/Dockerfile: set loop_dir to the LOOP checkout, or sync it."
+        f"There is no Dockerfile at {tmp_path}/Dockerfile: set loop_dir to the LOOP checkout, or sync it;"
+        " what runs was not touched."
     )
 
 

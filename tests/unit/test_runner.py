@@ -189,7 +189,7 @@ def test_interrupted_run_ends_soon_and_leaves_nothing(
     thread = threading.Thread(target=interrupt)
     thread.start()
     begun = time.monotonic()
-    with pytest.raises(InterruptedRunError, match="x did not finish; see `loopdeploy status`") as error:
+    with pytest.raises(InterruptedRunError, match="x did not finish; see `loopdeploy -i .* status`") as error:
         run(content, shell(f"touch {started}; exec sleep 60"))
     thread.join()
     assert error.value.exit_code == 130

@@ -172,3 +172,16 @@ def test_interrupted_prompt_changed_nothing(here: Path, monkeypatch: pytest.Monk
     with pytest.raises(InterruptedRunError, match="nothing was changed") as error:
         Target("mine").vault_password()
     assert error.value.exit_code == 130
+
+
+@pytest.mark.parametrize(
+    ("inventory", "advised"),
+    [
+        ("production", "try `loopdeploy start`, or `loopdeploy lab up`"),
+        ("lab", "try `loopdeploy -i lab start`, or `loopdeploy lab up`"),
+        ("my nas", "try `loopdeploy -i 'my nas' start`, or `loopdeploy lab up`"),
+    ],
+)
+def test_advice_is_for_the_same_nas(inventory: str, advised: str) -> None:
+    """A command that is copied must not meet the default inventory, which may be the team's own NAS."""
+    assert Target(inventory=inventory).advised("try `loopdeploy start`, or `loopdeploy lab up`") == advised

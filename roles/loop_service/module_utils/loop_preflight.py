@@ -26,7 +26,10 @@ def check_build(build: dict[str, str]) -> None:
     """Raise a Problem unless the Dockerfile of ``build`` exists."""
     path = os.path.join(build["path"], build["dockerfile"])
     if not os.path.isfile(path):
-        raise Problem(f"There is no Dockerfile at {path}: set loop_dir to the LOOP checkout, or sync it.")
+        raise Problem(
+            f"There is no Dockerfile at {path}: set loop_dir to the LOOP checkout, or sync it;"
+            " what runs was not touched."
+        )
 
 
 def check_binds(binds: list[str]) -> None:

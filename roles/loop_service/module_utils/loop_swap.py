@@ -168,8 +168,10 @@ def plan(engine: Engine, name: str, rollback: bool, policy: str | None) -> dict[
     old, previous = engine.container(name), engine.container(f"{name}-previous")
     new = previous if rollback else engine.container(f"{name}-next")
     if new is None:
-        wanted = f"{name}-previous" if rollback else f"{name}-next"
-        raise Problem(f"There is no container {wanted} to put in {name}'s place.")
+        wanted, advice = f"{name}-next", ""
+        if rollback:
+            wanted, advice = f"{name}-previous", "; name a release of `loopdeploy history` with --to"
+        raise Problem(f"There is no container {wanted} to put in {name}'s place{advice}.")
     return {
         "new": new["Id"],
         "old": old["Id"] if old else None,
