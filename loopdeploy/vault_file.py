@@ -34,12 +34,12 @@ def vault_file(inventory: Path) -> Path:
 
 
 def password_bytes(password: VaultPassword) -> bytes:
-    """Return the vault password itself; one in a file is read, or the program run, as Ansible does.
+    """Return the vault password as Ansible takes it: out of the file or the program, or without the blanks at its ends.
 
     Raises SetupError when the file or the program gives none.
     """
     if password.file is None:
-        return (password.secret or "").encode()
+        return (password.secret or "").encode().strip()
     from ansible.errors import AnsibleError
     from ansible.parsing.dataloader import DataLoader
     from ansible.parsing.vault import get_file_vault_secret
@@ -50,6 +50,17 @@ def password_bytes(password: VaultPassword) -> bytes:
         return bytes(secret.bytes)
     except AnsibleError as error:
         raise SetupError(f"The vault password file {password.file} gives no password: mend it.") from error
+
+
+def new_password(password: VaultPassword) -> bytes:
+    """Return a password to close a vault with.
+
+    Raises SetupError when it could not be typed: of a program's, Ansible keeps the blanks that it strips at its prompt.
+    """
+    new = password_bytes(password)
+    if not new or new != new.strip():
+        raise SetupError("The new vault password is empty or has a blank at an end: choose another one.")
+    return new
 
 
 def open_vault(file: Path, password: bytes) -> str:
@@ -81,7 +92,12 @@ def close_vault(file: Path, text: str, password: bytes) -> None:
 
     label = LABEL.match(file.read_bytes()) if file.exists() else None
     vault_id = label[1].decode() if label else None
-    write_whole(file, VaultLib().encrypt(text, VaultSecret(password), vault_id=vault_id), 0o600)
+    secret = VaultSecret(password)
+    sealed = VaultLib().encrypt(text, secret, vault_id=vault_id)
+    # The old one goes: what cannot be opened must not come in its place.
+    if VaultLib([("default", secret)]).decrypt(sealed).decode() != text:
+        raise SetupError(f"{file} was not changed: what was encrypted does not open again; try once more.")
+    write_whole(file, sealed, 0o600)
 
 
 def _read(file: Path) -> bytes:

@@ -228,6 +228,13 @@ def test_no_file_has_a_secret_in_clear(nas: FakeNas, files: dict[str, str], monk
     assert not [secret for secret in SECRETS for text in [*written, *snapshot().values()] if secret.encode() in text]
 
 
+def test_blank_behind_the_vault_password_is_none_of_it(nas: FakeNas, files: dict[str, str]) -> None:
+    """Ansible would strip it, and never open what it closed."""
+    Path(files["vault-password"]).write_text(f" {VAULT} \n")
+    assert scripted(nas, files).exit_code == 0
+    assert variables()["vault_ssh_password"] == SSH
+
+
 def test_second_run_of_a_script_changes_nothing(nas: FakeNas, files: dict[str, str]) -> None:
     """A sentence says how to."""
     scripted(nas, files)

@@ -195,6 +195,61 @@ def test_rekey_gives_it_another_password(vault: Path) -> None:
         text_of(vault)
 
 
+@pytest.mark.parametrize("new", ["another ", "  another\n", "\tanother \r\n"])
+def test_blank_at_an_end_of_a_password_is_none_of_it(vault: Path, new: str) -> None:
+    """Ansible strips it out of a file and at its prompt: a vault closed with it would be closed for good."""
+    Path("new").write_text(new)
+    assert with_file("rekey", "--new-vault-password-file=new").exit_code == 0
+    argv = [ANSIBLE_VAULT, "view", "--vault-password-file", "new", str(vault)]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == TEXT
+    assert text_of(vault, "another") == TEXT
+
+
+def test_typed_blank_at_an_end_is_none_of_the_password(vault: Path) -> None:
+    """Neither of the old one nor of the new one."""
+    child = spawn("rekey")
+    for question, answer in [("Vault password: ", f"{PASSWORD} "), ("New vault password: ", "x "), ("again: ", "x ")]:
+        child.expect_exact(question)
+        child.sendline(answer)
+    code, shown = end(child)
+    assert code == 0, shown
+    assert text_of(vault, "x") == TEXT
+
+
+def test_remembered_password_has_no_blank_at_an_end(vault: Path, kept: dict[tuple[str, str], str]) -> None:
+    """It is typed at Ansible's prompt."""
+    assert loopdeploy("remember", stdin=f" {PASSWORD} \n").exit_code == 0
+    assert list(kept.values()) == [PASSWORD]
+
+
+def test_new_password_comes_out_of_a_program(vault: Path) -> None:
+    """As the old one does; its text is no password."""
+    Path("new").write_text("#!/bin/sh\necho another\n")
+    Path("new").chmod(0o700)
+    assert with_file("rekey", "--new-vault-password-file=new").exit_code == 0
+    assert text_of(vault, "another") == TEXT
+
+
+@pytest.mark.parametrize("words", ["' another'", "'another '"])
+def test_new_password_that_cannot_be_typed_is_refused(vault: Path, words: str) -> None:
+    """Of a program's, Ansible keeps a blank that it strips of everybody else's."""
+    Path("new").write_text(f"#!/bin/sh\necho {words}\n")
+    Path("new").chmod(0o700)
+    before = vault.read_bytes()
+    result = with_file("rekey", "--new-vault-password-file=new")
+    assert (result.exit_code, vault.read_bytes()) == (2, before)
+    assert "has a blank at an end" in result.output
+
+
+def test_vault_that_would_not_open_is_not_written(vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one would be gone."""
+    before = vault.read_bytes()
+    monkeypatch.setattr("ansible.parsing.vault.VaultLib.decrypt", lambda *arguments: b"something else")
+    with pytest.raises(SetupError, match="does not open again"):
+        close_vault(vault, TEXT, b"another")
+    assert vault.read_bytes() == before
+
+
 def test_rekey_changes_the_keyring_s_too(vault: Path, kept: dict[tuple[str, str], str]) -> None:
     """Else the next verb would try the old one."""
     Path("new").write_text("another")
