@@ -82,16 +82,23 @@ def pin(directory: Path, host_key: HostKey) -> None:
 def address_and_port(directory: Path) -> tuple[str, int]:
     """Return where the one NAS of the inventory in ``directory`` is.
 
-    Raises SetupError when that does not stand in its hosts.yml.
+    Raises SetupError when that does not stand in its hosts.yml, or when that takes host keys from elsewhere.
     """
     try:
         [host] = yaml.safe_load((directory / "hosts.yml").read_text())["loop"]["hosts"].values()
-        return str(host["ansible_host"]), int(host.get("ansible_port", 22))
+        address, port = str(host["ansible_host"]), int(host.get("ansible_port", 22))
+        arguments = str(host.get("ansible_ssh_common_args", ""))
     except (OSError, LookupError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise SetupError(
             f"{directory / 'hosts.yml'} names no address and port of one NAS: make it with `loopdeploy init`, or pin"
             f" the host key in {directory / KNOWN_HOSTS} by hand."
         ) from error
+    if KNOWN_HOSTS not in arguments:
+        raise SetupError(
+            f"{directory / 'hosts.yml'} does not let ssh read {KNOWN_HOSTS}, so a key that is pinned there would not"
+            " count: give the NAS the ansible_ssh_common_args that `loopdeploy init` writes."
+        )
+    return address, port
 
 
 def _quoted(text: str) -> str:

@@ -392,3 +392,30 @@ def test_pin_needs_an_inventory(nas: FakeNas) -> None:
     result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
     assert (result.exit_code, snapshot()) == (2, {})
     assert "make it with `loopdeploy init`" in result.output
+
+
+def test_inventory_filled_in_by_hand_can_be_pinned(nas: FakeNas) -> None:
+    """That of a clone; ssh then takes the pinned key alone."""
+    PRODUCTION.mkdir(parents=True)
+    blank = (CONTENT / "inventory" / "production" / "hosts.yml").read_text()
+    (PRODUCTION / "hosts.yml").write_text(blank.replace("fill-in-the-address.invalid", "nas.lan"))
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 0, result.output
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
+
+
+def test_clone_s_inventory_says_what_init_writes(nas: FakeNas, files: dict[str, str]) -> None:
+    """Of ssh the same, so that it does not matter who filled it in."""
+    scripted(nas, files)
+    blank = yaml.safe_load((CONTENT / "inventory" / "production" / "hosts.yml").read_text())["loop"]["hosts"]["nas"]
+    assert blank["ansible_ssh_common_args"] == host()["ansible_ssh_common_args"]
+
+
+def test_pin_that_would_not_count_is_refused(nas: FakeNas) -> None:
+    """Another file of host keys is read; nothing is written."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_text("loop: {hosts: {nas: {ansible_host: nas.lan}}}\n")
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 2
+    assert "does not let ssh read known_hosts.txt" in result.output
+    assert list(snapshot()) == [PRODUCTION / "hosts.yml"]
