@@ -32,10 +32,13 @@ loop:
       ansible_host: {address}
       ansible_port: {port}
       ansible_user: {login}
-      # The pinned host key alone is accepted, and of your SSH keys only those that are named.
+      # The pinned host key alone is accepted, also where /etc/ssh has others, and no other joins it. Of your SSH keys
+      # only those are offered that are named, by ansible_ssh_private_key_file or ~/.ssh/config; `none` stands for ssh's
+      # own list of files.
       ansible_ssh_common_args: >-
         -o UserKnownHostsFile='"{{{{ inventory_dir }}}}/known_hosts.txt"'
-        -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes
+        -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o UpdateHostKeys=no
+        -o IdentitiesOnly=yes -o IdentityFile=none
 """
 
 
