@@ -6,6 +6,7 @@ import os
 import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -168,6 +169,18 @@ def test_interrupted_questions_change_nothing(terminals: list[Terminal]) -> None
     terminal.child.sendintr()
     assert terminal.end() == 130
     assert "Interrupted: nothing was changed." in terminal.seen
+    assert snapshot() == {}
+
+
+def test_wait_for_the_host_key_can_be_interrupted(nas: FakeNas, terminals: list[Terminal]) -> None:
+    """With 130, too; a NAS that is off takes long."""
+    nas.scan.write_text(f"#!/bin/sh\ntouch {nas.directory}/waits\nexec sleep 60\n")
+    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
+    while not (nas.directory / "waits").exists():
+        time.sleep(0.05)
+    terminal.child.sendintr()
+    assert terminal.end() == 130
+    assert "Aborted" not in terminal.seen and "Interrupted before it was done: call it again." in terminal.seen
     assert snapshot() == {}
 
 

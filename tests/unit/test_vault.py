@@ -314,11 +314,13 @@ def test_pipeline_without_a_password_is_not_asked(vault: Path, command: str) -> 
 
 def test_edit_changes_it_and_leaves_nothing(vault: Path, tmp_path: Path) -> None:
     """The editor gets a file in memory, in a directory of its owner's alone, and its copies end with it."""
-    command = editor(tmp_path, f'ls -ld "$1" "$(dirname "$1")" >{tmp_path}/seen; cp "$1" "$1~"; sed -i s/two/2/ "$1"')
+    look = f'ulimit -c >{tmp_path}/core; ls -ld "$1" "$(dirname "$1")" >{tmp_path}/seen'
+    command = editor(tmp_path, f'{look}; cp "$1" "$1~"; sed -i s/two/2/ "$1"')
     child = spawn("edit", "--vault-password-file=password", editor=command)
     code, shown = end(child)
     assert code == 0, shown
     assert text_of(vault) == TEXT.replace("two", "2")
+    assert (tmp_path / "core").read_text() == "0\n"
     directory, file = sorted((tmp_path / "seen").read_text().splitlines(), reverse=True)
     assert file.startswith("-rw-------") and directory.startswith("drwx------") and "/dev/shm/loopdeploy-" in directory
     assert not list(Path("/dev/shm").glob(f"{Path(directory.split()[-1]).name}*"))
@@ -350,16 +352,17 @@ def test_editor_that_fails_changes_nothing(vault: Path) -> None:
     assert text_of(vault) == TEXT
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_edit_that_is_ended_leaves_nothing(vault: Path, tmp_path: Path, number: signal.Signals) -> None:
-    """A closed terminal, too."""
+    """A closed terminal too, and Ctrl-C and what ends a program with a core dump."""
     command = editor(tmp_path, f'echo "$1" >{tmp_path}/part; mv {tmp_path}/part {tmp_path}/seen; exec sleep 60')
     child = spawn("edit", "--vault-password-file=password", editor=command)
     while not (tmp_path / "seen").exists():
         time.sleep(0.05)
     child.kill(number)
-    child.expect(pexpect.EOF)
-    child.close(force=True)
+    code, shown = end(child)
+    assert code == 130, shown
+    assert "Interrupted: nothing was changed." in shown
     assert not Path((tmp_path / "seen").read_text().strip()).parent.exists()
     assert text_of(vault) == TEXT
 
@@ -397,3 +400,17 @@ def test_machine_without_a_keyring_says_so(
     assert sentence in result.output
     assert "give --vault-password-file" in loopdeploy("view").output
     assert loopdeploy("forget").exit_code == 0
+
+
+def test_keyring_that_waits_can_be_interrupted(vault: Path, backend: MemoryKeyring, kept: object) -> None:
+    """Somebody may not want to unlock it."""
+
+    def interrupted(*arguments: object) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+        return PASSWORD
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "get_password", interrupted)
+        result = loopdeploy("view")
+    assert (result.exit_code, result.output) == (130, "Error: Interrupted before it was done: call it again.\n")
