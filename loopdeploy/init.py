@@ -77,7 +77,8 @@ def init(
     login = _plain(login or ask("Login", "--login"), "--login")
     host_key = _host_key(address, port, host_key_fingerprint)
     answers = Answers(address, port, login, host_key, secrets=_secrets(files))
-    write_inventory(directory, answers, _new_vault_password(target))
+    for sentence in write_inventory(directory, answers, _new_vault_password(target)):
+        click.echo(sentence, err=True)
     click.echo(
         f"The inventory {directory} is written, its vault encrypted. Next: `loopdeploy{_named(directory)} bootstrap`"
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
+from itertools import chain
+from itertools import count
 from pathlib import Path
 
 import yaml
@@ -19,6 +22,8 @@ from loopdeploy.vault_file import vault_file
 
 TEMPLATE = CONTENT / "inventory" / "production"
 VARIABLES = Path("group_vars", "loop", "main.yml")
+# The variables that `bootstrap` writes, of the host that HOSTS names.
+LOGIN = Path("host_vars", "nas", "login.yml")
 # Ansible would read a file of another ending in this directory as a list of hosts.
 KNOWN_HOSTS = "known_hosts.txt"
 # How the hosts.yml of a clone says that nobody filled it in.
@@ -65,8 +70,12 @@ def existing(directory: Path) -> list[Path]:
     return [*([hosts] if filled_in else []), *filter(Path.exists, [vault_file(directory)])]
 
 
-def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> None:
-    """Write the inventory into ``directory``; hosts.yml comes last, so that one without it is no whole one."""
+def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> list[str]:
+    """Write the inventory into ``directory``; hosts.yml comes last, so that one without it is no whole one.
+
+    Return what was done with what was there, each a sentence.
+    """
+    done = [*_kept_vault(directory), *_forgotten_login(directory)]
     variables = directory / VARIABLES
     if not variables.exists():
         write_whole(variables, (TEMPLATE / VARIABLES).read_bytes(), 0o644)
@@ -75,6 +84,25 @@ def write_inventory(directory: Path, answers: Answers, vault_password: bytes) ->
     close_vault(vault_file(directory), text, vault_password)
     hosts = HOSTS.format(address=_quoted(answers.address), port=answers.port, login=_quoted(answers.login))
     write_whole(directory / "hosts.yml", hosts.encode(), 0o644)
+    return done
+
+
+def _kept_vault(directory: Path) -> Iterator[str]:
+    """Keep the old vault, which may hold more than is asked, under a name that Ansible does not read."""
+    vault = vault_file(directory)
+    if vault.exists():
+        names = (vault.with_name(f"{vault.name}.old{number}") for number in chain([""], count(2)))
+        kept = next(name for name in names if not name.exists())
+        write_whole(kept, vault.read_bytes(), 0o600)
+        yield f"The old vault is kept as {kept}, with its old password."
+
+
+def _forgotten_login(directory: Path) -> Iterator[str]:
+    """Remove what `bootstrap` wrote of the NAS that was: its key would log in, not the password that was just given."""
+    login = directory / LOGIN
+    if login.exists():
+        login.unlink()
+        yield f"{login} is removed: `loopdeploy bootstrap` lets a key log in again."
 
 
 def pin(directory: Path, host_key: HostKey) -> None:

@@ -270,6 +270,35 @@ def test_replace_writes_it_anew_and_keeps_the_variables(nas: FakeNas, files: dic
     assert (PRODUCTION / "group_vars" / "loop" / "main.yml").read_text() == "loop_api_port: 1\n"
 
 
+def test_replace_forgets_the_key_of_the_old_nas(nas: FakeNas, files: dict[str, str]) -> None:
+    """Its empty password would win over the new one; other variables of the NAS are the operator's."""
+    scripted(nas, files)
+    login = PRODUCTION / "host_vars" / "nas" / "login.yml"
+    login.parent.mkdir(parents=True)
+    login.write_text('ansible_password: ""\n')
+    (login.parent / "own.yml").write_text("loop_api_port: 1\n")
+    result = scripted(nas, files, "--replace")
+    assert result.exit_code == 0
+    assert list(login.parent.iterdir()) == [login.parent / "own.yml"]
+    assert f"{login} is removed: `loopdeploy bootstrap` lets a key log in again." in result.output
+
+
+def test_replace_keeps_each_old_vault_where_ansible_does_not_read_it(nas: FakeNas, files: dict[str, str]) -> None:
+    """It may be the only place of another secret; its password may be another one, too."""
+    scripted(nas, files)
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    first = vault.read_bytes()
+    Path(files["vault-password"]).write_text("another")
+    result = scripted(nas, files, "--replace")
+    assert f"The old vault is kept as {vault}.old, with its old password." in result.output
+    assert scripted(nas, files, "--replace").exit_code == 0
+    assert (Path(f"{vault}.old").read_bytes(), Path(f"{vault}.old").stat().st_mode & 0o777) == (first, 0o600)
+    assert Path(f"{vault}.old2").exists()
+    ansible = Path(sys.executable).with_name("ansible-inventory")
+    command = [str(ansible), "-i", str(PRODUCTION), "--vault-password-file", files["vault-password"], "--list"]
+    assert subprocess.run(command, capture_output=True, text=True).returncode == 0
+
+
 def test_replace_puts_a_new_vault_in_place_of_anything(nas: FakeNas, files: dict[str, str]) -> None:
     """Of one that is damaged, too."""
     vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
