@@ -97,7 +97,8 @@ def close_vault(file: Path, text: str, password: bytes) -> None:
     # The old one goes: what cannot be opened must not come in its place.
     if VaultLib([("default", secret)]).decrypt(sealed).decode() != text:
         raise SetupError(f"{file} was not changed: what was encrypted does not open again; try once more.")
-    write_whole(file, sealed, 0o600)
+    # The operator may keep it elsewhere, and have a link here.
+    write_whole(file.resolve(), sealed, 0o600)
 
 
 def _read(file: Path) -> bytes:
@@ -123,10 +124,30 @@ def secret_line(name: str, value: str) -> str:
 def with_secret(text: str, name: str, value: str) -> str:
     """Return the vault's ``text`` with ``name`` set to ``value``, and everything else as it was.
 
-    Raises SetupError when the text is not a plain list of variables.
+    Raises SetupError when the text is not a plain list of variables, in which that line alone can be changed.
     """
-    parsed = read_variables(text)
     line = secret_line(name, value)
+    changed = _with_line(text, name, line)
+    try:
+        right = _values(changed) == {**_values(text), **_values(line)}
+    except SetupError:
+        right = False
+    if not right:
+        raise SetupError(
+            f"{name} cannot be set without changing more of the vault's text, which has an alias or an end of its own:"
+            " change it with `loopdeploy vault edit`."
+        )
+    return changed
+
+
+def _values(text: str) -> dict[str, str]:
+    """Return what each variable is, aliases and tags included; of two of one name the last counts."""
+    return {str(key.value): yaml.serialize(value, width=math.inf) for key, value in read_variables(text)}
+
+
+def _with_line(text: str, name: str, line: str) -> str:
+    """Return ``text`` with ``line`` in the place of the last one that sets ``name``, or behind everything."""
+    parsed = read_variables(text)
     for key, old in reversed(parsed):
         if key.value == name:
             # The value of the next line begins where this one's ends.

@@ -12,6 +12,7 @@ from pathlib import Path
 import keyring
 import pexpect
 import pytest
+import yaml
 from click.testing import CliRunner
 from click.testing import Result
 
@@ -156,6 +157,35 @@ def test_set_refuses_what_it_does_not_understand(text: str) -> None:
     """And quotes nothing of it."""
     with pytest.raises(SetupError, match="mend it with `loopdeploy vault edit`"):
         with_secret(text, "vault_a", "x")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "b: &x 1\nvault_a: *x\nc: 2\n",
+        "vault_a: &x 1\nb: *x\n",
+        "b: 1\n...\n",
+        "b: 1\n...\n---\n",
+        "b: &x {c: 1}\nvault_a: {<<: *x}\nd: 1",
+    ],
+)
+def test_set_changes_nothing_else_or_nothing(text: str) -> None:
+    """An alias ends where its anchor does, and behind the document's end there is another one."""
+    try:
+        changed = with_secret(text, "vault_a", "x")
+    except SetupError as error:
+        assert "`loopdeploy vault edit`" in error.message
+    else:
+        assert yaml.safe_load(changed.replace("!unsafe ", "")) == {**yaml.safe_load(text), "vault_a": "x"}
+
+
+def test_vault_that_is_a_link_stays_one(vault: Path, tmp_path: Path) -> None:
+    """It may be kept in another place, for backups."""
+    vault.rename(tmp_path / "kept.yml")
+    vault.symlink_to(tmp_path / "kept.yml")
+    assert with_file("set", "vault_last", stdin="x\n").exit_code == 0
+    assert vault.is_symlink()
+    assert 'vault_last: !unsafe "x"\n' in text_of(tmp_path / "kept.yml")
 
 
 @pytest.mark.parametrize("name", ["ssh_password", "vault_a: b", "vault_a\nb"])
