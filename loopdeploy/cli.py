@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 import click
 
+from loopdeploy.errors import InterruptedRunError
 from loopdeploy.lab import lab
 from loopdeploy.options import SERVICES
 from loopdeploy.options import pass_target
@@ -36,6 +38,13 @@ class Commands(click.Group):
             command: click.Command = getattr(import_module(f"loopdeploy.{cmd_name}"), cmd_name)
             return command
         return super().get_command(ctx, cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C ends it with its exit code also where no playbook runs that sees to it itself."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            raise InterruptedRunError("Interrupted before it was done: call it again.") from interrupt
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from typing import Any
 
 from loopdeploy.errors import LoopdeployError
@@ -73,7 +74,7 @@ def _meaning(meanings: Meanings, where: str, text: str) -> LoopdeployError | Non
     """Return the error that ``text`` means, None when it is not a known one."""
     for pattern, kind, meaning in meanings:
         if match := re.search(pattern, text):
-            return kind(where + meaning.format(*filter(None, match.groups())))
+            return kind(where + meaning.format(*filter(None, match.groups()), core=version("ansible-core")))
     return None
 
 

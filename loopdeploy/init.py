@@ -25,11 +25,12 @@ from loopdeploy.questions import on_terminal
 from loopdeploy.questions import read_secret
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
+from loopdeploy.target import password_file
 from loopdeploy.vault_file import ANTHROPIC_API_KEY
 from loopdeploy.vault_file import OPENAI_API_KEY
 from loopdeploy.vault_file import SSH_PASSWORD
 from loopdeploy.vault_file import SUDO_PASSWORD
-from loopdeploy.vault_file import password_bytes
+from loopdeploy.vault_file import new_password
 
 FINGERPRINT_OPTION = "--host-key-fingerprint"
 # What cannot be taken for an option of ssh, or for a template.
@@ -76,7 +77,8 @@ def init(
     login = _plain(login or ask("Login", "--login"), "--login")
     host_key = _host_key(address, port, host_key_fingerprint)
     answers = Answers(address, port, login, host_key, secrets=_secrets(files))
-    write_inventory(directory, answers, _new_vault_password(target))
+    for sentence in write_inventory(directory, answers, _new_vault_password(target)):
+        click.echo(sentence, err=True)
     click.echo(
         f"The inventory {directory} is written, its vault encrypted. Next: `loopdeploy{_named(directory)} bootstrap`"
     )
@@ -176,5 +178,6 @@ def _from_env_file(file: str | None) -> dict[str, str]:
 
 def _new_vault_password(target: Target) -> bytes:
     if target.vault_password_file:
-        return password_bytes(VaultPassword(file=target.named_vault_password_file()))
-    return ask("New vault password", "--vault-password-file", secret=True, twice=True).encode()
+        return new_password(VaultPassword(file=password_file(target.vault_password_file, "--vault-password-file")))
+    typed = ask("New vault password", "--vault-password-file", secret=True, twice=True)
+    return new_password(VaultPassword(secret=typed))

@@ -1,4 +1,7 @@
-"""What Ansible, ssh and sudo say, and what it means to the operator. In each list the first match counts."""
+"""What Ansible, ssh and sudo say, and what it means to the operator. In each list the first match counts.
+
+In a sentence, {0} is what the pattern's first group found, and {core} the version of the installed ansible-core.
+"""
 
 from __future__ import annotations
 
@@ -110,10 +113,11 @@ MEANINGS: Meanings = [
         "the Docker engine does not answer at {0}: start Container Manager in DSM's Package Center.",
     ),
     (
-        r"Ansible requires Python ([\d.]+) or newer on the target",
-        LoopdeployError,
-        "the NAS's Python is older than {0}, which this Ansible needs: install ansible 12 beside loopdeploy, or a newer"
-        " Python on the NAS and set ansible_python_interpreter.",
+        # Both what Ansible's wrapper says of a module and what its modules' own library says.
+        r"(?:Ansible requires Python|requires a minimum of Python version) (\d+\.\d+).*?Current version: ([\d.]*\d)",
+        SetupError,
+        "the NAS has Python {1}, and the installed ansible-core {core} needs {0} or newer: install ansible 12"
+        " beside loopdeploy, or a newer Python from DSM's Package Center and set ansible_python_interpreter.",
     ),
     (
         r'invalid value for "since".*"(.*?)"',

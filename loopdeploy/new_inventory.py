@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
+from itertools import chain
+from itertools import count
 from pathlib import Path
 
 import yaml
@@ -19,6 +22,8 @@ from loopdeploy.vault_file import vault_file
 
 TEMPLATE = CONTENT / "inventory" / "production"
 VARIABLES = Path("group_vars", "loop", "main.yml")
+# The variables that `bootstrap` writes, of the host that HOSTS names.
+LOGIN = Path("host_vars", "nas", "login.yml")
 # Ansible would read a file of another ending in this directory as a list of hosts.
 KNOWN_HOSTS = "known_hosts.txt"
 # How the hosts.yml of a clone says that nobody filled it in.
@@ -32,10 +37,13 @@ loop:
       ansible_host: {address}
       ansible_port: {port}
       ansible_user: {login}
-      # The pinned host key alone is accepted, and of your SSH keys only those that are named.
+      # The pinned host key alone is accepted, also where /etc/ssh has others, and no other joins it. Of your SSH keys
+      # only those are offered that are named, by ansible_ssh_private_key_file or ~/.ssh/config; `none` stands for ssh's
+      # own list of files.
       ansible_ssh_common_args: >-
         -o UserKnownHostsFile='"{{{{ inventory_dir }}}}/known_hosts.txt"'
-        -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes
+        -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o UpdateHostKeys=no
+        -o IdentitiesOnly=yes -o IdentityFile=none
 """
 
 
@@ -62,8 +70,12 @@ def existing(directory: Path) -> list[Path]:
     return [*([hosts] if filled_in else []), *filter(Path.exists, [vault_file(directory)])]
 
 
-def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> None:
-    """Write the inventory into ``directory``; hosts.yml comes last, so that one without it is no whole one."""
+def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> list[str]:
+    """Write the inventory into ``directory``; hosts.yml comes last, so that one without it is no whole one.
+
+    Return what was done with what was there, each a sentence.
+    """
+    done = [*_kept_vault(directory), *_forgotten_login(directory)]
     variables = directory / VARIABLES
     if not variables.exists():
         write_whole(variables, (TEMPLATE / VARIABLES).read_bytes(), 0o644)
@@ -72,6 +84,25 @@ def write_inventory(directory: Path, answers: Answers, vault_password: bytes) ->
     close_vault(vault_file(directory), text, vault_password)
     hosts = HOSTS.format(address=_quoted(answers.address), port=answers.port, login=_quoted(answers.login))
     write_whole(directory / "hosts.yml", hosts.encode(), 0o644)
+    return done
+
+
+def _kept_vault(directory: Path) -> Iterator[str]:
+    """Keep the old vault, which may hold more than is asked, under a name that Ansible does not read."""
+    vault = vault_file(directory)
+    if vault.exists():
+        names = (vault.with_name(f"{vault.name}.old{number}") for number in chain([""], count(2)))
+        kept = next(name for name in names if not name.exists())
+        write_whole(kept, vault.read_bytes(), 0o600)
+        yield f"The old vault is kept as {kept}, with its old password."
+
+
+def _forgotten_login(directory: Path) -> Iterator[str]:
+    """Remove what `bootstrap` wrote of the NAS that was: its key would log in, not the password that was just given."""
+    login = directory / LOGIN
+    if login.exists():
+        login.unlink()
+        yield f"{login} is removed: `loopdeploy bootstrap` lets a key log in again."
 
 
 def pin(directory: Path, host_key: HostKey) -> None:
@@ -82,16 +113,23 @@ def pin(directory: Path, host_key: HostKey) -> None:
 def address_and_port(directory: Path) -> tuple[str, int]:
     """Return where the one NAS of the inventory in ``directory`` is.
 
-    Raises SetupError when that does not stand in its hosts.yml.
+    Raises SetupError when that does not stand in its hosts.yml, or when that takes host keys from elsewhere.
     """
     try:
         [host] = yaml.safe_load((directory / "hosts.yml").read_text())["loop"]["hosts"].values()
-        return str(host["ansible_host"]), int(host.get("ansible_port", 22))
+        address, port = str(host["ansible_host"]), int(host.get("ansible_port", 22))
+        arguments = str(host.get("ansible_ssh_common_args", ""))
     except (OSError, LookupError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise SetupError(
             f"{directory / 'hosts.yml'} names no address and port of one NAS: make it with `loopdeploy init`, or pin"
             f" the host key in {directory / KNOWN_HOSTS} by hand."
         ) from error
+    if KNOWN_HOSTS not in arguments:
+        raise SetupError(
+            f"{directory / 'hosts.yml'} does not let ssh read {KNOWN_HOSTS}, so a key that is pinned there would not"
+            " count: give the NAS the ansible_ssh_common_args that `loopdeploy init` writes."
+        )
+    return address, port
 
 
 def _quoted(text: str) -> str:

@@ -8,8 +8,9 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import Any
+
+from loopdeploy.atomic import write_whole
 
 
 def keep_routing() -> None:
@@ -34,9 +35,9 @@ def _kept(text: bytes | str, read: Any) -> Mapping[str, Any]:
         if file.stat().st_uid == os.getuid():
             return dict(json.loads(file.read_bytes()))
     routing: Mapping[str, Any] = read()
-    with suppress(OSError):  # without a place to keep it, it is read again
+    # Without a place to keep it, or with a value that JSON does not have, such as a date, it is read again.
+    with suppress(OSError, TypeError, ValueError):
+        content = json.dumps(routing).encode()
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with NamedTemporaryFile("w", dir=file.parent, delete=False) as partial:
-            json.dump(routing, partial)
-        os.replace(partial.name, file)
+        write_whole(file, content, 0o600)
     return routing

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -16,15 +17,17 @@ from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
 
 MEMORY = Path("/dev/shm")
+# SIGQUIT comes of Ctrl-\, SIGHUP when the terminal is closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def edited(text: str, name: str) -> str:
     """Return what the operator's editor makes of ``text``, in a file called ``name``.
 
-    Raises SetupError when the editor fails, InterruptedRunError when the terminal is closed meanwhile.
+    Raises SetupError when the editor fails, InterruptedRunError when it is interrupted or the terminal closed.
     """
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
-    with _ended_orderly(), tempfile.TemporaryDirectory(prefix="loopdeploy-", dir=memory) as directory:
+    with _no_core(), _ended_orderly(), tempfile.TemporaryDirectory(prefix="loopdeploy-", dir=memory) as directory:
         # A directory for its owner alone, where the editor's own copies of the file end with it, too.
         file = Path(directory, name)
         file.touch(mode=0o600)
@@ -32,6 +35,8 @@ def edited(text: str, name: str) -> str:
         try:
             click.edit(filename=str(file))
             return file.read_text()
+        except InterruptedRunError:
+            raise
         except click.ClickException as error:
             raise SetupError(f"Nothing was changed: {error.message}; set VISUAL or EDITOR.") from error
         except (OSError, UnicodeDecodeError) as error:
@@ -42,13 +47,24 @@ def edited(text: str, name: str) -> str:
 
 
 @contextmanager
+def _no_core() -> Iterator[None]:
+    """Let neither this process nor the editor write its memory to a disk when it crashes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
+
+
+@contextmanager
 def _ended_orderly() -> Iterator[None]:
     """Let a signal that ends this process remove the file first."""
 
     def end(number: int, frame: FrameType | None) -> None:
         raise InterruptedRunError("Interrupted: nothing was changed.")
 
-    kept = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    kept = {number: signal.signal(number, end) for number in SIGNALS}
     try:
         yield
     finally:

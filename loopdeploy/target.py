@@ -66,22 +66,12 @@ class Target:
         if inventory == LAB_INVENTORY:
             return VaultPassword(file=LAB_VAULT_PASSWORD)
         if self.vault_password_file:
-            return VaultPassword(file=self.named_vault_password_file())
+            return VaultPassword(file=password_file(self.vault_password_file, "--vault-password-file"))
         if not has_vault(inventory):
             return VaultPassword()
         if self._secret is None:
             self._secret = recall(inventory) or _asked(inventory)
         return VaultPassword(secret=self._secret)
-
-    def named_vault_password_file(self) -> Path:
-        """Return the file or program that gives the vault password.
-
-        Raises SetupError when the option names none that exists.
-        """
-        file = Path(self.vault_password_file or "").expanduser()
-        if not file.exists() or file.is_dir():
-            raise SetupError(f"There is no vault password file {file}: mend --vault-password-file.")
-        return file.resolve()
 
 
 @dataclass(frozen=True)
@@ -90,6 +80,17 @@ class VaultPassword:
 
     file: Path | None = None
     secret: str | None = None
+
+
+def password_file(name: str, option: str) -> Path:
+    """Return the file or program ``name`` that gives a vault password.
+
+    Raises SetupError when there is none.
+    """
+    file = Path(name).expanduser()
+    if not file.exists() or file.is_dir():
+        raise SetupError(f"There is no vault password file {file}: mend {option}.")
+    return file.resolve()
 
 
 def _asked(inventory: Path) -> str:

@@ -16,8 +16,10 @@ from loopdeploy.questions import read_secret
 from loopdeploy.scratch import edited
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
+from loopdeploy.target import password_file
 from loopdeploy.vault_file import NAMES
 from loopdeploy.vault_file import close_vault
+from loopdeploy.vault_file import new_password
 from loopdeploy.vault_file import open_vault
 from loopdeploy.vault_file import password_bytes
 from loopdeploy.vault_file import read_variables
@@ -85,23 +87,26 @@ def set_(target: Target, name: str) -> None:
 @vault.command()
 @local_options
 @click.option(
-    "--new-vault-password-file", metavar="FILE", help="File with the new vault password, instead of a prompt."
+    "--new-vault-password-file", metavar="FILE", help="File or program that gives the new one, instead of a prompt."
 )
 def rekey(target: Target, new_vault_password_file: str | None) -> None:
     """Give it another vault password."""
     file, text, password = _opened(target)
     option = "--new-vault-password-file"
-    if new_vault_password_file:
-        new = read_secret(new_vault_password_file, option)
+    if new_vault_password_file == "-":
+        given = VaultPassword(secret=read_secret("-", option))
+    elif new_vault_password_file:
+        given = VaultPassword(file=password_file(new_vault_password_file, option))
     else:
-        new = ask("New vault password", option, secret=True, twice=True)
-    close_vault(file, text, new.encode())
+        given = VaultPassword(secret=ask("New vault password", option, secret=True, twice=True))
+    new = new_password(given)
+    close_vault(file, text, new)
     click.echo(f"{file} has a new password.")
     inventory = target.inventory_path()
     if target.vault_password_file:
         click.echo(f"Put it into {target.vault_password_file}, too.", err=True)
     elif remembered.recall(inventory) == password.decode():
-        remembered.remember(inventory, new)
+        remembered.remember(inventory, new.decode(errors="surrogateescape"))
         click.echo("The keyring has it, too.", err=True)
 
 
@@ -111,13 +116,15 @@ def remember(target: Target) -> None:
     """Keep the vault password in the operating system's keyring."""
     inventory = target.inventory_path()
     if target.vault_password_file or on_terminal():
-        source = target.vault_password_file
-        typed = None if source else ask("Vault password", "--vault-password-file", secret=True)
-        password = password_bytes(
-            VaultPassword(secret=typed) if typed else VaultPassword(file=target.named_vault_password_file())
+        source, option = target.vault_password_file, "--vault-password-file"
+        given = (
+            VaultPassword(file=password_file(source, option))
+            if source
+            else VaultPassword(secret=ask("Vault password", option, secret=True))
         )
     else:
-        password = read_secret("-", "the input").encode()
+        given = VaultPassword(secret=read_secret("-", "the input"))
+    password = password_bytes(given)
     open_vault(vault_file(inventory), password)
     remembered.remember(inventory, password.decode(errors="surrogateescape"))
     click.echo(f"The keyring has the vault password of {inventory}.")

@@ -34,12 +34,12 @@ def vault_file(inventory: Path) -> Path:
 
 
 def password_bytes(password: VaultPassword) -> bytes:
-    """Return the vault password itself; one in a file is read, or the program run, as Ansible does.
+    """Return the vault password as Ansible takes it: out of the file or the program, or without the blanks at its ends.
 
     Raises SetupError when the file or the program gives none.
     """
     if password.file is None:
-        return (password.secret or "").encode()
+        return (password.secret or "").encode().strip()
     from ansible.errors import AnsibleError
     from ansible.parsing.dataloader import DataLoader
     from ansible.parsing.vault import get_file_vault_secret
@@ -50,6 +50,17 @@ def password_bytes(password: VaultPassword) -> bytes:
         return bytes(secret.bytes)
     except AnsibleError as error:
         raise SetupError(f"The vault password file {password.file} gives no password: mend it.") from error
+
+
+def new_password(password: VaultPassword) -> bytes:
+    """Return a password to close a vault with.
+
+    Raises SetupError when it could not be typed: of a program's, Ansible keeps the blanks that it strips at its prompt.
+    """
+    new = password_bytes(password)
+    if not new or new != new.strip():
+        raise SetupError("The new vault password is empty or has a blank at an end: choose another one.")
+    return new
 
 
 def open_vault(file: Path, password: bytes) -> str:
@@ -81,7 +92,13 @@ def close_vault(file: Path, text: str, password: bytes) -> None:
 
     label = LABEL.match(file.read_bytes()) if file.exists() else None
     vault_id = label[1].decode() if label else None
-    write_whole(file, VaultLib().encrypt(text, VaultSecret(password), vault_id=vault_id), 0o600)
+    secret = VaultSecret(password)
+    sealed = VaultLib().encrypt(text, secret, vault_id=vault_id)
+    # The old one goes: what cannot be opened must not come in its place.
+    if VaultLib([("default", secret)]).decrypt(sealed).decode() != text:
+        raise SetupError(f"{file} was not changed: what was encrypted does not open again; try once more.")
+    # The operator may keep it elsewhere, and have a link here.
+    write_whole(file.resolve(), sealed, 0o600)
 
 
 def _read(file: Path) -> bytes:
@@ -107,10 +124,30 @@ def secret_line(name: str, value: str) -> str:
 def with_secret(text: str, name: str, value: str) -> str:
     """Return the vault's ``text`` with ``name`` set to ``value``, and everything else as it was.
 
-    Raises SetupError when the text is not a plain list of variables.
+    Raises SetupError when the text is not a plain list of variables, in which that line alone can be changed.
     """
-    parsed = read_variables(text)
     line = secret_line(name, value)
+    changed = _with_line(text, name, line)
+    try:
+        right = _values(changed) == {**_values(text), **_values(line)}
+    except SetupError:
+        right = False
+    if not right:
+        raise SetupError(
+            f"{name} cannot be set without changing more of the vault's text, which has an alias or an end of its own:"
+            " change it with `loopdeploy vault edit`."
+        )
+    return changed
+
+
+def _values(text: str) -> dict[str, str]:
+    """Return what each variable is, aliases and tags included; of two of one name the last counts."""
+    return {str(key.value): yaml.serialize(value, width=math.inf) for key, value in read_variables(text)}
+
+
+def _with_line(text: str, name: str, line: str) -> str:
+    """Return ``text`` with ``line`` in the place of the last one that sets ``name``, or behind everything."""
+    parsed = read_variables(text)
     for key, old in reversed(parsed):
         if key.value == name:
             # The value of the next line begins where this one's ends.

@@ -46,7 +46,8 @@ class Operator:
         shown = str(child.read())
         child.close()
         assert VAULT_PASSWORD not in shown and LAB_PASSWORD not in shown
-        return int(child.exitstatus or 0), shown
+        assert child.exitstatus is not None, f"ended by signal {child.signalstatus}: {shown}"
+        return int(child.exitstatus), shown
 
     def init(self, nas: Nas) -> None:
         """Answer what `init` asks, after a look at the NAS's own fingerprint."""

@@ -69,6 +69,43 @@ def test_missing_home_is_made(run: Run, home: Path) -> None:
     assert (mode(home), home.stat().st_uid) == (0o755, os.getuid())
 
 
+def test_link_in_the_place_of_a_home_is_not_followed(run: Run, home: Path, tmp_path: Path) -> None:
+    """Root would give away, or close, a directory of somebody else."""
+    victim = tmp_path / "victim"
+    victim.mkdir()
+    victim.chmod(0o777)
+    home.symlink_to(victim)
+    assert f"{home} is a link, which root does not follow" in refused(run)
+    assert mode(victim) == 0o777
+
+
+@pytest.mark.parametrize("directory", [True, False])
+def test_home_that_is_swapped_while_it_is_made_is_not_given_away(
+    run: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, directory: bool
+) -> None:
+    """Where others may write the directory above it."""
+    victim, make = tmp_path / "victim", os.mkdir
+    make(victim)
+    (victim / "file").touch()
+    victim.chmod(0o700)
+
+    def swapped(path: str, *arguments: object) -> None:
+        if path == str(home):
+            victim.rename(home) if directory else home.symlink_to(victim)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.mkdir", swapped)
+        assert ("is not what was just made" if directory else "is a link") in refused(run)
+    assert mode(home) == 0o700
+
+
+def test_link_to_a_closed_home_is_left_alone(run: Run, home: Path, tmp_path: Path) -> None:
+    """There is nothing to mend."""
+    (tmp_path / "elsewhere").mkdir(mode=0o755)
+    home.symlink_to(tmp_path / "elsewhere")
+    assert authorize(run) == [f"the key was put into {tmp_path}/elsewhere/.ssh/authorized_keys"]
+
+
 def test_home_that_cannot_be_made_is_told(run: Run, home: Path) -> None:
     """The sentence says where DSM switches it on."""
     home.parent.rmdir()

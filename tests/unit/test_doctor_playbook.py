@@ -135,6 +135,12 @@ def test_check_mode_only_shows(here: Path, capsys: pytest.CaptureFixture[str], s
     assert list(lines) == subjects
 
 
+def test_check_mode_does_not_hide_a_nas_that_was_not_reached(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 3, as without it."""
+    (here / "refusal").write_text("ann@127.0.0.1: Permission denied (publickey,password).")
+    assert isinstance(doctor(here, capsys, check=True)[0], UnreachableError)
+
+
 def test_table_is_for_a_person(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """State, subject, sentence."""
     (here / "hosts.yml").write_text(json.dumps({"loop": {"hosts": {"nas": variables(here)}}}))

@@ -11,6 +11,7 @@ import pytest
 from ansible.module_utils.loop_doctor_told import Told
 
 from tests.unit.conftest import ROLES
+from tests.unit.test_env_file import LINES
 
 SCRIPT = (ROLES / "loop_service" / "files" / "doctor.sh").read_text()
 VALUE = "sk-never-to-be-told"
@@ -29,6 +30,7 @@ class Nas:
     def __init__(self, root: Path) -> None:
         self.docker, self.state, self.loop = root / "docker", root / "state", root / "LOOP vault"
         self.keys, self.python = self.loop / "keys", Path(sys.executable)
+        self.env = self.loop / ".env"
         self.etc, self.version = root / "synoinfo.conf", root / "VERSION"
         self.docker.write_text(DOCKER)
         self.docker.chmod(0o755)
@@ -52,7 +54,7 @@ class Nas:
         script = SCRIPT.replace("/etc/synoinfo.conf", f"{self.etc}").replace("/etc.defaults/VERSION", f"{self.version}")
         script = script.replace("$(id -u)", "0")
         paths = [self.docker, self.state, self.python, self.state / "python", self.loop, self.keys]
-        lists = ["loop-auth loop-api", "OPENAI_API_KEY ANTHROPIC_API_KEY"]
+        lists = ["loop-auth loop-api", "OPENAI_API_KEY ANTHROPIC_API_KEY", str(self.env)]
         places = [self.loop / "Dockerfile", self.loop / "Dockerfile.auth", "--", self.loop, self.loop / "exec"]
         command = ["sh", "-c", script, "doctor.sh", *map(str, [*paths, *lists, *places])]
         result = subprocess.run(command, capture_output=True, text=True)
@@ -97,7 +99,7 @@ def test_nothing_is_told_of_what_there_is_not(tmp_path: Path) -> None:
     nas.docker.unlink()
     nas.etc.unlink()
     nas.python = tmp_path / "python"
-    nas.loop = nas.keys = nas.state = tmp_path / "none"
+    nas.loop = nas.keys = nas.state = nas.env = tmp_path / "none"
     told = nas.told()
     absent = ("dsm", "docker", "container", "state", "checkout", "keys", "key", "env", "api-key", "space-images")
     assert not [word for word in absent if told.has(word)]
@@ -143,6 +145,15 @@ def test_api_key_in_env_is_known_by_its_name(nas: Nas, line: str, there: bool) -
     (nas.loop / ".env").write_text(f"A=$(touch {nas.loop}/run)\n{line}\n")
     assert nas.told().all("api-key") == (["OPENAI_API_KEY"] if there else [])
     assert not (nas.loop / "run").exists()
+
+
+@pytest.mark.parametrize(("text", "value"), [line for line in LINES if "\n" not in line[0].rstrip()])
+def test_api_key_is_there_for_doctor_when_a_deployment_reads_one(nas: Nas, text: str, value: str) -> None:
+    """Else one of them is wrong."""
+    nas.env = nas.loop / "another.env"
+    nas.env.write_text(f"\ufeff{text}\r\n")
+    assert nas.told().all("api-key") == (["OPENAI_API_KEY"] if value else [])
+    assert nas.told().one("env").endswith("/another.env")
 
 
 def test_engine_that_is_down_has_no_version(nas: Nas) -> None:

@@ -126,6 +126,19 @@ def test_port_of_another_server_is_told(web: int) -> None:
         ({"unreachable": True, "msg": "Invalid/incorrect username/password."}, "correct ansible_user"),
         ({"unreachable": True, "msg": "kex_exchange_identification: Connection reset by peer"}, "blocks this address"),
         ({"rc": 1, "stdout": "WARNING: Your password has expired.\r\n"}, "set a new one"),
+        ({"rc": 1, "stdout": "Password change required but no TTY available.\r\n"}, "set a new one"),
+        ({"rc": 1, "msg": "Password expired. Change your password now."}, "set a new one"),
+        ({"rc": 1, "module_stderr": "sudo: Account or password is expired, reset your password"}, "set a new one"),
+        ({"rc": 1, "stderr": "WARNING: You must change your password now."}, "set a new one"),
+        ({"msg": "Task failed: 'vault_ssh_password' is undefined"}, "not tried: vault_ssh_password is not set"),
+        (
+            {"unreachable": True, "msg": "no such identity: /k: No such file or directory\r\na@b: Permission denied"},
+            "the SSH key /k is not on this machine: `loopdeploy bootstrap`",
+        ),
+        (
+            {"unreachable": True, "msg": 'Load key "/k": bad permissions\r\na@b: Permission denied (publickey).'},
+            "`chmod 600 /k`",
+        ),
         ({"unreachable": True, "msg": "what nobody\n foresaw"}, "what nobody foresaw"),
         ({"unreachable": True}, "nothing was said"),
     ],
@@ -194,13 +207,24 @@ def test_changed_key_shows_both(known_hosts: Path) -> None:
     state, text = host_key(route(known_hosts), logged_in=False)
     assert state == "failed"
     assert f"shows ssh-ed25519 {fingerprint(KEY)} and ssh-ed25519 {fingerprint(OTHER)} is pinned" in text
-    assert f"`ssh-keygen -R [127.0.0.1]:2222 -f {known_hosts}`" in text
+    assert f"`ssh-keygen -R [127.0.0.1]:2222 -f '{known_hosts}'` and pin it anew with `loopdeploy init --pin`" in text
 
 
 @pytest.mark.parametrize(("logged_in", "state"), [(False, "failed"), (True, "warning")])
 def test_key_that_is_not_pinned_is_told(known_hosts: Path, logged_in: bool, state: str) -> None:
     """A login in spite of it means that ssh does not look."""
-    assert host_key(route(known_hosts), logged_in)[0] == state
+    found, text = host_key(route(known_hosts), logged_in)
+    assert (found, "`loopdeploy init --pin`" in text) == (state, not logged_in)
+
+
+def test_known_hosts_in_a_directory_with_a_blank_is_read(tmp_path: Path) -> None:
+    """`ssh -G` tells its path without the quotes."""
+    (tmp_path / "a directory").mkdir()
+    file = tmp_path / "a directory" / "known_hosts.txt"
+    file.write_text(f"[127.0.0.1]:2222 ssh-ed25519 {KEY}\n")
+    args = f"-F none -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile='\"{file}\"'"
+    found = resolved({"host": "127.0.0.1", "port": 2222, "user": "ann", "args": args})
+    assert host_key(found, logged_in=True)[0] == "ok"
 
 
 def test_nas_that_shows_no_key_is_not_judged(known_hosts: Path, shown: dict[str, set[str]]) -> None:

@@ -191,12 +191,29 @@ def test_path_that_goes_elsewhere_is_told(
     assert [state for other, (state, _) in lines.items() if other not in (path, "TLS")] == ["ok"] * (len(ROUTES) - 1)
 
 
-def test_service_from_before_loopdeploy_is_recognised(right: str, answers: Answers) -> None:
-    """Its /health named nobody, and its /mcp is a stream without an end."""
+PAGES = [(status, {"Content-Type": "text/html"}, b"<html>") for status in (200, 401, 403)]
+
+
+@pytest.mark.parametrize("answer", PAGES, ids=lambda answer: str(answer[0]))
+@pytest.mark.parametrize("path", [path for path, _, _ in ROUTES])
+def test_page_of_something_else_is_no_answer(right: str, answers: Answers, path: str, answer: Response) -> None:
+    """DSM's own, or a login page in front of the services."""
+    answers[path] = answer
+    assert judged(right)[path][0] == "failed"
+
+
+@pytest.mark.parametrize("path", ["/token", "/register", "/revoke"])
+@pytest.mark.parametrize("status", [400, 401])
+def test_error_of_oauth_is_an_answer(right: str, answers: Answers, path: str, status: int) -> None:
+    """Another version may read the request before its method."""
+    answers[path] = as_json(status, {"error": "invalid_client"})
+    assert judged(right)[path][0] == "ok"
+
+
+def test_health_must_name_its_service(right: str, answers: Answers) -> None:
+    """Whatever runs on DSM may have a /health."""
     answers["/health"] = as_json(200, {"status": "ok"})
-    answers["/mcp"] = (200, {"Content-Type": "text/event-stream"}, b"event: endpoint\n")
-    lines = judged(right)
-    assert (lines["/health"][0], lines["/mcp"][0]) == ("ok", "ok")
+    assert "something that does not name itself answers" in judged(right)["/health"][1]
 
 
 def test_proxy_that_never_answers_is_told(

@@ -34,6 +34,18 @@ LINES = [
     ("OPENAI_API_KEY='a\nb'", "a\nb"),
     ('OPENAI_API_KEY="a\\\nb"', "ab"),
     ("OPENAI_API_KEY=a\\\nb", "ab"),
+    ("OPENAI_API_KEY= # fill in", ""),
+    ("OPENAI_API_KEY= 'sk-1'", ""),
+    ("OPENAI_API_KEY = sk-1", ""),
+    ("OPENAI_API_KEY=#1", "#1"),
+    ("OPENAI_API_KEY='' # none", ""),
+    ("OPENAI_API_KEY=sk-1;A=b", "sk-1"),
+    ("OPENAI_API_KEY=sk-1&&A=b", "sk-1"),
+    ("OPENAI_API_KEY='a;b|c'", "a;b|c"),
+    ("A=b; OPENAI_API_KEY=sk-1", "sk-1"),
+    ("A=b OPENAI_API_KEY=sk-1", "sk-1"),
+    ("export A='b c' OPENAI_API_KEY=sk-1 C=d # three", "sk-1"),
+    ("OPENAI_API_KEY=1\nOPENAI_API_KEY=", ""),
     ("", ""),
 ]
 
@@ -65,14 +77,12 @@ def test_nothing_is_expanded_or_run(text: str, value: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "OPENAI_API_KEY = sk-1",
         "\ufeffOPENAI_API_KEY=sk-1\r\nA=b\r\n",
-        "OPENAI_API_KEY= 'sk-1'",
         "\r\n\ufeffOPENAI_API_KEY='sk-1'\r\r\n",
     ],
 )
 def test_what_editors_and_other_tools_write_is_understood(text: str) -> None:
-    """Spaces around the sign, a byte order mark, and the line ends of Windows."""
+    """A byte order mark, and the line ends of Windows."""
     assert api_keys(text)["OPENAI_API_KEY"] == "sk-1"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
 import pytest
@@ -196,8 +197,17 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
         ),
         (
             {"msg": "Ansible requires Python 3.9 or newer on the target. Current version: 3.8.18"},
-            LoopdeployError,
-            "the NAS's Python is older than 3.9, which this Ansible needs: install ansible 12",
+            SetupError,
+            f"the NAS has Python 3.8.18, and the installed ansible-core {version('ansible-core')} needs 3.9 or newer:"
+            " install ansible 12 beside loopdeploy, or a newer Python",
+        ),
+        (
+            {
+                "msg": "ansible-core requires a minimum of Python version 3.9. Current version: 3.8.18 (default, Jan  1"
+                " 2026, 08:00:00) [GCC 12.2.0]"
+            },
+            SetupError,
+            "the NAS has Python 3.8.18, and the installed ansible-core",
         ),
         (
             {

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -170,6 +172,18 @@ def test_interrupted_questions_change_nothing(terminals: list[Terminal]) -> None
     assert snapshot() == {}
 
 
+def test_wait_for_the_host_key_can_be_interrupted(nas: FakeNas, terminals: list[Terminal]) -> None:
+    """With 130, too; a NAS that is off takes long."""
+    nas.scan.write_text(f"#!/bin/sh\ntouch {nas.directory}/waits\nexec sleep 60\n")
+    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
+    while not (nas.directory / "waits").exists():
+        time.sleep(0.05)
+    terminal.child.sendintr()
+    assert terminal.end() == 130
+    assert "Aborted" not in terminal.seen and "Interrupted before it was done: call it again." in terminal.seen
+    assert snapshot() == {}
+
+
 def test_script_is_asked_nothing(nas: FakeNas, files: dict[str, str]) -> None:
     """Every question has an option or a file, and the output has no secret."""
     result = scripted(nas, files, "--port=2222")
@@ -228,6 +242,13 @@ def test_no_file_has_a_secret_in_clear(nas: FakeNas, files: dict[str, str], monk
     assert not [secret for secret in SECRETS for text in [*written, *snapshot().values()] if secret.encode() in text]
 
 
+def test_blank_behind_the_vault_password_is_none_of_it(nas: FakeNas, files: dict[str, str]) -> None:
+    """Ansible would strip it, and never open what it closed."""
+    Path(files["vault-password"]).write_text(f" {VAULT} \n")
+    assert scripted(nas, files).exit_code == 0
+    assert variables()["vault_ssh_password"] == SSH
+
+
 def test_second_run_of_a_script_changes_nothing(nas: FakeNas, files: dict[str, str]) -> None:
     """A sentence says how to."""
     scripted(nas, files)
@@ -247,6 +268,35 @@ def test_replace_writes_it_anew_and_keeps_the_variables(nas: FakeNas, files: dic
     assert scripted(nas, files, "--replace").exit_code == 0
     assert variables()["vault_ssh_password"] == "another"
     assert (PRODUCTION / "group_vars" / "loop" / "main.yml").read_text() == "loop_api_port: 1\n"
+
+
+def test_replace_forgets_the_key_of_the_old_nas(nas: FakeNas, files: dict[str, str]) -> None:
+    """Its empty password would win over the new one; other variables of the NAS are the operator's."""
+    scripted(nas, files)
+    login = PRODUCTION / "host_vars" / "nas" / "login.yml"
+    login.parent.mkdir(parents=True)
+    login.write_text('ansible_password: ""\n')
+    (login.parent / "own.yml").write_text("loop_api_port: 1\n")
+    result = scripted(nas, files, "--replace")
+    assert result.exit_code == 0
+    assert list(login.parent.iterdir()) == [login.parent / "own.yml"]
+    assert f"{login} is removed: `loopdeploy bootstrap` lets a key log in again." in result.output
+
+
+def test_replace_keeps_each_old_vault_where_ansible_does_not_read_it(nas: FakeNas, files: dict[str, str]) -> None:
+    """It may be the only place of another secret; its password may be another one, too."""
+    scripted(nas, files)
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    first = vault.read_bytes()
+    Path(files["vault-password"]).write_text("another")
+    result = scripted(nas, files, "--replace")
+    assert f"The old vault is kept as {vault}.old, with its old password." in result.output
+    assert scripted(nas, files, "--replace").exit_code == 0
+    assert (Path(f"{vault}.old").read_bytes(), Path(f"{vault}.old").stat().st_mode & 0o777) == (first, 0o600)
+    assert Path(f"{vault}.old2").exists()
+    ansible = Path(sys.executable).with_name("ansible-inventory")
+    command = [str(ansible), "-i", str(PRODUCTION), "--vault-password-file", files["vault-password"], "--list"]
+    assert subprocess.run(command, capture_output=True, text=True).returncode == 0
 
 
 def test_replace_puts_a_new_vault_in_place_of_anything(nas: FakeNas, files: dict[str, str]) -> None:
@@ -385,3 +435,48 @@ def test_pin_needs_an_inventory(nas: FakeNas) -> None:
     result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
     assert (result.exit_code, snapshot()) == (2, {})
     assert "make it with `loopdeploy init`" in result.output
+
+
+def test_inventory_filled_in_by_hand_can_be_pinned(nas: FakeNas) -> None:
+    """That of a clone; ssh then takes the pinned key alone."""
+    PRODUCTION.mkdir(parents=True)
+    blank = (CONTENT / "inventory" / "production" / "hosts.yml").read_text()
+    (PRODUCTION / "hosts.yml").write_text(blank.replace("fill-in-the-address.invalid", "nas.lan"))
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 0, result.output
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
+
+
+def test_clone_s_inventory_says_what_init_writes(nas: FakeNas, files: dict[str, str]) -> None:
+    """Of ssh the same, so that it does not matter who filled it in."""
+    scripted(nas, files)
+    blank = yaml.safe_load((CONTENT / "inventory" / "production" / "hosts.yml").read_text())["loop"]["hosts"]["nas"]
+    assert blank["ansible_ssh_common_args"] == host()["ansible_ssh_common_args"]
+
+
+def test_pin_that_would_not_count_is_refused(nas: FakeNas) -> None:
+    """Another file of host keys is read; nothing is written."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_text("loop: {hosts: {nas: {ansible_host: nas.lan}}}\n")
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 2
+    assert "does not let ssh read known_hosts.txt" in result.output
+    assert list(snapshot()) == [PRODUCTION / "hosts.yml"]
+
+
+@pytest.mark.parametrize("named", [[], ["/here/key"]])
+def test_only_the_pinned_host_key_and_named_keys_count(nas: FakeNas, files: dict[str, str], named: list[str]) -> None:
+    """Neither the host keys of /etc/ssh nor the keys that ssh offers by itself; the key of `bootstrap` is named."""
+    scripted(nas, files, "a directory")
+    text = str(host(Path("a directory"))["ansible_ssh_common_args"]).replace("{{ inventory_dir }}", "/a directory")
+    keys = [argument for key in named for argument in ("-o", f'IdentityFile="{key}"')]
+    shown = subprocess.run(
+        ["ssh", "-G", "-F", "none", *keys, *shlex.split(text), "nas.lan"], capture_output=True, text=True, check=True
+    )
+    lines = shown.stdout.splitlines()
+    assert "userknownhostsfile /a directory/known_hosts.txt" in lines
+    assert {"globalknownhostsfile /dev/null", "stricthostkeychecking true", "updatehostkeys false"} <= set(lines)
+    assert [line for line in lines if line.startswith("identityfile ")] == [
+        *(f"identityfile {key}" for key in named),
+        "identityfile none",
+    ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.utils.collection_loader import _collection_finder
 
+from loopdeploy.routing import _kept
 from loopdeploy.routing import keep_routing
 
 Read = Callable[[bytes | str, object], Any]
@@ -67,3 +69,22 @@ def test_without_a_place_it_is_read_each_time(times: list[object], tmp_path: Pat
     (tmp_path / "loopdeploy").write_text("a file")
     assert [routing(), routing()] == [ROUTING, ROUTING]
     assert len(times) == 2
+
+
+def test_what_is_no_json_is_read_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An Ansible that reads a date without quotes as one still gets it; nothing half written is left."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    dated = {**ROUTING, "removal_date": date(2030, 1, 1)}
+    assert _kept(RUNTIME, lambda: dated) == _kept(RUNTIME, lambda: dated) == dated
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+def test_full_disk_leaves_no_half(times: list[object], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else each run would leave one more."""
+
+    def full(*arguments: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    assert routing() == ROUTING
+    assert not [file for file in tmp_path.rglob("*") if file.is_file()]

@@ -12,6 +12,7 @@ from pathlib import Path
 import keyring
 import pexpect
 import pytest
+import yaml
 from click.testing import CliRunner
 from click.testing import Result
 
@@ -158,6 +159,35 @@ def test_set_refuses_what_it_does_not_understand(text: str) -> None:
         with_secret(text, "vault_a", "x")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "b: &x 1\nvault_a: *x\nc: 2\n",
+        "vault_a: &x 1\nb: *x\n",
+        "b: 1\n...\n",
+        "b: 1\n...\n---\n",
+        "b: &x {c: 1}\nvault_a: {<<: *x}\nd: 1",
+    ],
+)
+def test_set_changes_nothing_else_or_nothing(text: str) -> None:
+    """An alias ends where its anchor does, and behind the document's end there is another one."""
+    try:
+        changed = with_secret(text, "vault_a", "x")
+    except SetupError as error:
+        assert "`loopdeploy vault edit`" in error.message
+    else:
+        assert yaml.safe_load(changed.replace("!unsafe ", "")) == {**yaml.safe_load(text), "vault_a": "x"}
+
+
+def test_vault_that_is_a_link_stays_one(vault: Path, tmp_path: Path) -> None:
+    """It may be kept in another place, for backups."""
+    vault.rename(tmp_path / "kept.yml")
+    vault.symlink_to(tmp_path / "kept.yml")
+    assert with_file("set", "vault_last", stdin="x\n").exit_code == 0
+    assert vault.is_symlink()
+    assert 'vault_last: !unsafe "x"\n' in text_of(tmp_path / "kept.yml")
+
+
 @pytest.mark.parametrize("name", ["ssh_password", "vault_a: b", "vault_a\nb"])
 def test_set_takes_only_the_vault_s_names(vault: Path, name: str) -> None:
     """A mistyped name would change nothing that is read."""
@@ -193,6 +223,61 @@ def test_rekey_gives_it_another_password(vault: Path) -> None:
     assert text_of(vault, "another") == TEXT
     with pytest.raises(SetupError):
         text_of(vault)
+
+
+@pytest.mark.parametrize("new", ["another ", "  another\n", "\tanother \r\n"])
+def test_blank_at_an_end_of_a_password_is_none_of_it(vault: Path, new: str) -> None:
+    """Ansible strips it out of a file and at its prompt: a vault closed with it would be closed for good."""
+    Path("new").write_text(new)
+    assert with_file("rekey", "--new-vault-password-file=new").exit_code == 0
+    argv = [ANSIBLE_VAULT, "view", "--vault-password-file", "new", str(vault)]
+    assert subprocess.run(argv, capture_output=True, text=True, check=True).stdout == TEXT
+    assert text_of(vault, "another") == TEXT
+
+
+def test_typed_blank_at_an_end_is_none_of_the_password(vault: Path) -> None:
+    """Neither of the old one nor of the new one."""
+    child = spawn("rekey")
+    for question, answer in [("Vault password: ", f"{PASSWORD} "), ("New vault password: ", "x "), ("again: ", "x ")]:
+        child.expect_exact(question)
+        child.sendline(answer)
+    code, shown = end(child)
+    assert code == 0, shown
+    assert text_of(vault, "x") == TEXT
+
+
+def test_remembered_password_has_no_blank_at_an_end(vault: Path, kept: dict[tuple[str, str], str]) -> None:
+    """It is typed at Ansible's prompt."""
+    assert loopdeploy("remember", stdin=f" {PASSWORD} \n").exit_code == 0
+    assert list(kept.values()) == [PASSWORD]
+
+
+def test_new_password_comes_out_of_a_program(vault: Path) -> None:
+    """As the old one does; its text is no password."""
+    Path("new").write_text("#!/bin/sh\necho another\n")
+    Path("new").chmod(0o700)
+    assert with_file("rekey", "--new-vault-password-file=new").exit_code == 0
+    assert text_of(vault, "another") == TEXT
+
+
+@pytest.mark.parametrize("words", ["' another'", "'another '"])
+def test_new_password_that_cannot_be_typed_is_refused(vault: Path, words: str) -> None:
+    """Of a program's, Ansible keeps a blank that it strips of everybody else's."""
+    Path("new").write_text(f"#!/bin/sh\necho {words}\n")
+    Path("new").chmod(0o700)
+    before = vault.read_bytes()
+    result = with_file("rekey", "--new-vault-password-file=new")
+    assert (result.exit_code, vault.read_bytes()) == (2, before)
+    assert "has a blank at an end" in result.output
+
+
+def test_vault_that_would_not_open_is_not_written(vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The old one would be gone."""
+    before = vault.read_bytes()
+    monkeypatch.setattr("ansible.parsing.vault.VaultLib.decrypt", lambda *arguments: b"something else")
+    with pytest.raises(SetupError, match="does not open again"):
+        close_vault(vault, TEXT, b"another")
+    assert vault.read_bytes() == before
 
 
 def test_rekey_changes_the_keyring_s_too(vault: Path, kept: dict[tuple[str, str], str]) -> None:
@@ -259,11 +344,13 @@ def test_pipeline_without_a_password_is_not_asked(vault: Path, command: str) -> 
 
 def test_edit_changes_it_and_leaves_nothing(vault: Path, tmp_path: Path) -> None:
     """The editor gets a file in memory, in a directory of its owner's alone, and its copies end with it."""
-    command = editor(tmp_path, f'ls -ld "$1" "$(dirname "$1")" >{tmp_path}/seen; cp "$1" "$1~"; sed -i s/two/2/ "$1"')
+    look = f'ulimit -c >{tmp_path}/core; ls -ld "$1" "$(dirname "$1")" >{tmp_path}/seen'
+    command = editor(tmp_path, f'{look}; cp "$1" "$1~"; sed -i s/two/2/ "$1"')
     child = spawn("edit", "--vault-password-file=password", editor=command)
     code, shown = end(child)
     assert code == 0, shown
     assert text_of(vault) == TEXT.replace("two", "2")
+    assert (tmp_path / "core").read_text() == "0\n"
     directory, file = sorted((tmp_path / "seen").read_text().splitlines(), reverse=True)
     assert file.startswith("-rw-------") and directory.startswith("drwx------") and "/dev/shm/loopdeploy-" in directory
     assert not list(Path("/dev/shm").glob(f"{Path(directory.split()[-1]).name}*"))
@@ -295,16 +382,17 @@ def test_editor_that_fails_changes_nothing(vault: Path) -> None:
     assert text_of(vault) == TEXT
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 def test_edit_that_is_ended_leaves_nothing(vault: Path, tmp_path: Path, number: signal.Signals) -> None:
-    """A closed terminal, too."""
+    """A closed terminal too, and Ctrl-C and what ends a program with a core dump."""
     command = editor(tmp_path, f'echo "$1" >{tmp_path}/part; mv {tmp_path}/part {tmp_path}/seen; exec sleep 60')
     child = spawn("edit", "--vault-password-file=password", editor=command)
     while not (tmp_path / "seen").exists():
         time.sleep(0.05)
     child.kill(number)
-    child.expect(pexpect.EOF)
-    child.close(force=True)
+    code, shown = end(child)
+    assert code == 130, shown
+    assert "Interrupted: nothing was changed." in shown
     assert not Path((tmp_path / "seen").read_text().strip()).parent.exists()
     assert text_of(vault) == TEXT
 
@@ -342,3 +430,17 @@ def test_machine_without_a_keyring_says_so(
     assert sentence in result.output
     assert "give --vault-password-file" in loopdeploy("view").output
     assert loopdeploy("forget").exit_code == 0
+
+
+def test_keyring_that_waits_can_be_interrupted(vault: Path, backend: MemoryKeyring, kept: object) -> None:
+    """Somebody may not want to unlock it."""
+
+    def interrupted(*arguments: object) -> str:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+        return PASSWORD
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "get_password", interrupted)
+        result = loopdeploy("view")
+    assert (result.exit_code, result.output) == (130, "Error: Interrupted before it was done: call it again.\n")

@@ -30,7 +30,8 @@ def interpreter(version: str) -> Path | None:
 def installed(version: str, directory: Path) -> Loopdeploy:
     """Install loopdeploy with the Ansible that belongs to this Python, and return its command, on the lab."""
     python = interpreter(version)
-    assert python
+    if python is None:
+        pytest.skip(f"this machine has no Python {version} by pyenv to run loopdeploy with")
     environment = directory / "venv"
     subprocess.run([python, "-m", "venv", environment], check=True, timeout=120)
     pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
@@ -47,9 +48,9 @@ def installed(version: str, directory: Path) -> Loopdeploy:
     return loopdeploy
 
 
-@pytest.fixture(scope="module", params=[version for version in PAIRS if interpreter(version)])
+@pytest.fixture(scope="module", params=PAIRS)
 def loopdeploy(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Loopdeploy:
-    """Return the command of each pair that this machine has the Python for."""
+    """Return the command of each pair; one that this machine has no Python for is skipped, and seen to be."""
     return installed(request.param, tmp_path_factory.mktemp("versions"))
 
 

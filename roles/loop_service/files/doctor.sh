@@ -1,8 +1,8 @@
 # Tell what there is on the NAS and change nothing, in one round trip; by a shell alone, as Python may be old or missing.
-# doctor.sh DOCKER STATE PYTHON REQUESTS LOOP KEYS SERVICES NAMES DOCKERFILE... -- SOURCE...
+# doctor.sh DOCKER STATE PYTHON REQUESTS LOOP KEYS SERVICES NAMES ENV DOCKERFILE... -- SOURCE...
 # Each line is a word and what was found, the word alone when there is nothing. Of .env and keys only modes and names.
-docker=$1 state=$2 python=$3 requests=$4 loop=$5 keys=$6 services=$7 names=$8
-shift 8
+docker=$1 state=$2 python=$3 requests=$4 loop=$5 keys=$6 services=$7 names=$8 env=$9
+shift 9
 # An engine or a disk that hangs must not hang the doctor, where the NAS has a command for it.
 limit="timeout 10"
 $limit true 2>/dev/null || limit=
@@ -47,8 +47,15 @@ done
 for key in "$keys"/*; do
   grep -qsF 'PRIVATE KEY' "$key" && stat -c 'key %a %n' "$key"
 done
-[ -f "$loop/.env" ] && stat -c 'env %a %n' "$loop/.env"
-for name in $names; do
-  grep -qsE "^[[:space:]]*(export[[:space:]]+)?$name=[[:space:]]*[\"']?[^[:space:]\"'#]" "$loop/.env" && echo "api-key $name"
-done
+# The last assignment counts, and what is one for a shell; filter_plugins/loop_env_file.py reads the same.
+word="([^[:space:]\"';&|]|\"[^\"]*\"|'[^']*')*"
+begin="^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*=$word[[:space:];&|]+(export[[:space:]]+)?)*"
+if [ -f "$env" ]; then
+  stat -c 'env %a %n' "$env"
+  for name in $names; do
+    # Without a byte order mark and the line ends of Windows.
+    tr -d '\357\273\277\r' <"$env" | grep -E "$begin$name=" | tail -n 1 |
+      grep -qE "$begin$name=([^[:space:]\"';&|]|\"[^\"]|'[^'])" && echo "api-key $name"
+  done
+fi
 echo "time $(date +%s)"

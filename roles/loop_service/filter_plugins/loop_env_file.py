@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ansible.errors import AnsibleFilterError
 
 API_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
-# A word as a shell puts it together: 'literal', "with \\ for quotes", and bare characters up to a space. A `#` in a
-# word is part of it.
-_ASSIGNMENT = re.compile(
-    r"""^[ \t]*(?:export[ \t]+)?(?P<name>[A-Za-z_]\w*)[ \t]*=[ \t]*"""
-    r"""(?P<value>(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\])*)(?P<open>['"]?)""",
-    re.MULTILINE | re.DOTALL,
+# What a shell makes of a text: blanks, ends of commands, comments, words of 'literal', "with \ for quotes", and bare
+# characters. A `#` in a word is part of it.
+_TOKEN = re.compile(
+    r"""(?:[ \t]|\\\n)+|(?P<end>[\n;&|])|#[^\n]*"""
+    r"""|(?P<word>(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\;&|])*)(?P<open>['"]?)""",
+    re.DOTALL,
 )
+_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
 _PIECE = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\$`\n])')
 
@@ -25,13 +27,39 @@ def api_keys(text: str) -> dict[str, str]:
     Raises ValueError, without any of the text, when a quote is not closed.
     """
     found = dict.fromkeys(API_KEYS, "")
-    lines = text.replace("\ufeff", "").replace("\r", "")
-    for match in _ASSIGNMENT.finditer(lines):
-        if match["name"] in found:
-            if match["open"]:
-                raise ValueError(f"the quote in the line of {match['name']} is not closed")
-            found[match["name"]] = "".join(_unquoted(piece) for piece in _PIECE.finditer(match["value"]))
+    for words in _commands(text.replace("\ufeff", "").replace("\r", "")):
+        exported = words[0] == "export"
+        assignments = [_ASSIGNMENT.fullmatch(word) for word in words[exported:]]
+        # In front of a command they would be the command's alone.
+        if exported or all(assignments):
+            found.update(
+                (match["name"], "".join(_unquoted(piece) for piece in _PIECE.finditer(match["value"])))
+                for match in assignments
+                if match and match["name"] in found
+            )
     return found
+
+
+def _commands(text: str) -> Iterator[list[str]]:
+    """Return the words of each command, quotes and all; a quote that is not closed ends at its line."""
+    words: list[str] = []
+    at = 0
+    while at < len(text):
+        token = _TOKEN.match(text, at)
+        assert token  # a word may be empty
+        at = max(token.end(), at + 1)
+        if token["open"]:
+            name = (token["word"] or "").partition("=")[0]
+            if name in API_KEYS:
+                raise ValueError(f"the quote in the line of {name} is not closed")
+            at = text.find("\n", at) + 1 or len(text)
+        elif token["word"]:
+            words.append(token["word"])
+        if words and (token["end"] or token["open"]):
+            yield words
+            words = []
+    if words:
+        yield words
 
 
 def _unquoted(piece: re.Match[str]) -> str:

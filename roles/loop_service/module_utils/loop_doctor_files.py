@@ -72,7 +72,7 @@ def check_api_key(name: str, told: Told, params: dict[str, Any]) -> Verdict:
     if params["api_keys"][name]:
         return ok("in the vault")
     if name in told.all("api-key"):
-        return ok(f"in {params['loop_dir']}/.env")
+        return ok(f"in {told.one('env').partition(' ')[2]}")
     return warning(f"neither in the vault nor in .env: write vault_{name.lower()} into the inventory's vault.yml")
 
 

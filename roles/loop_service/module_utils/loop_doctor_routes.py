@@ -99,32 +99,43 @@ def _is_health_of_loop_api(answer: Answer, url: str) -> str:
     status, _, body = answer
     if status != 200 or not isinstance(body, dict):
         return f"{status} without JSON"
-    # A service from before loopdeploy does not say which one it is.
-    return "" if body.get("service", "loop-api") == "loop-api" else f"{body['service']} answers"
+    service = body.get("service")
+    return "" if service == "loop-api" else f"{service or 'something that does not name itself'} answers"
 
 
-def _is_an_endpoint(answer: Answer, url: str) -> str:
-    """Judge what refuses an empty GET in its own way: 400, 401 or 405, but a service that has no such path says 404."""
-    return "404" if answer[0] == 404 else f"{answer[0]}" if answer[0] >= 500 else ""
+def _is_challenge_of_loop_api(answer: Answer, url: str) -> str:
+    if answer[0] == 401 and "resource_metadata" in answer[1].get("www-authenticate", ""):
+        return ""
+    return f"{answer[0]} without the challenge that leads clients to sign in"
 
 
-def _is_an_endpoint_of_loop_auth(answer: Answer, url: str) -> str:
-    # loop-api wants a token for whatever it does not know.
-    if "resource_metadata" in answer[1].get("www-authenticate", ""):
-        return "loop-api answers"
-    return _is_an_endpoint(answer, url)
+def _is_page_of_loop_auth(answer: Answer, url: str) -> str:
+    """Judge the answer of /authorize to somebody who asks for nothing: a refusal, for his browser."""
+    return _of_loop_api(answer) or ("" if answer[0] in (400, 422) else f"{answer[0]} instead of a refusal")
+
+
+def _is_endpoint_of_loop_auth(answer: Answer, url: str) -> str:
+    """Judge the answer to a GET where OAuth wants a POST: that it must be one, or an error of OAuth's."""
+    status, _, body = answer
+    is_error = 400 <= status < 500 and status != 404 and isinstance(body, dict) and bool(body.get("error"))
+    return _of_loop_api(answer) or ("" if status == 405 or is_error else f"{status} instead of an error of OAuth's")
+
+
+def _of_loop_api(answer: Answer) -> str:
+    # It wants a token for whatever it does not know.
+    return "loop-api answers" if "resource_metadata" in answer[1].get("www-authenticate", "") else ""
 
 
 # What clients ask for, who must answer, and how that is recognised.
 ROUTES: list[tuple[str, str, Judge]] = [
     ("/.well-known/oauth-authorization-server", "loop-auth", _is_metadata_of_the_issuer),
     ("/.well-known/jwks.json", "loop-auth", _is_json_with("keys")),
-    ("/authorize", "loop-auth", _is_an_endpoint_of_loop_auth),
-    ("/token", "loop-auth", _is_an_endpoint_of_loop_auth),
-    ("/register", "loop-auth", _is_an_endpoint_of_loop_auth),
-    ("/revoke", "loop-auth", _is_an_endpoint_of_loop_auth),
+    ("/authorize", "loop-auth", _is_page_of_loop_auth),
+    ("/token", "loop-auth", _is_endpoint_of_loop_auth),
+    ("/register", "loop-auth", _is_endpoint_of_loop_auth),
+    ("/revoke", "loop-auth", _is_endpoint_of_loop_auth),
     ("/.well-known/oauth-protected-resource", "loop-api", _is_json_with("resource")),
     ("/.well-known/oauth-protected-resource/mcp", "loop-api", _is_json_with("resource")),
     ("/health", "loop-api", _is_health_of_loop_api),
-    ("/mcp", "loop-api", _is_an_endpoint),
+    ("/mcp", "loop-api", _is_challenge_of_loop_api),
 ]

@@ -21,17 +21,31 @@ from ansible.module_utils.loop_host_key import host_key
 
 # Seconds that the NAS may take to say that it is there.
 PATIENCE = 5
+# The parts of a task's result in which somebody says why not.
+SAID = ("msg", "stdout", "stderr", "module_stdout", "module_stderr")
 HOST_KEY = r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|Host Key checking is enabled"
 # What Ansible, ssh and sudo say, and what it means; the first match counts.
 NO_LOGIN = [
     (
-        r"password has expired|required to change your password",
+        r"'(vault_\w+)' is undefined",
+        "not tried: {0} is not set, so give it a value with `loopdeploy vault set {0}`",
+    ),
+    (
+        r"[Pp]assword (?:has |is )?expired|[Pp]assword change required|(?:must|required to) change your password",
         "the password has expired: log in to DSM, set a new one, and write it into the vault",
     ),
     (
+        r"[Nn]o such identity: (\S+?):",
+        "the SSH key {0} is not on this machine: `loopdeploy bootstrap` makes one and installs it",
+    ),
+    (
+        r'Load key "?(\S+?)"?: bad permissions',
+        "the SSH key {0} may be read by others, so ssh does not use it: `chmod 600 {0}`",
+    ),
+    (
         r"Permission denied|Invalid/incorrect|Too many authentication failures",
-        "refused: correct ansible_user and vault_ssh_password; it was tried once, because DSM blocks an address after a"
-        " few failures",
+        "refused: correct ansible_user and vault_ssh_password, or where a key logs in, install it again with"
+        " `loopdeploy bootstrap`; it was tried once, because DSM blocks an address after a few failures",
     ),
     (
         r"Connection reset|closed by|Broken pipe",
@@ -56,14 +70,14 @@ NO_SUDO = [
 
 def ssh_findings(ssh: dict[str, Any], answer: dict[str, Any]) -> list[Finding]:
     """Return the lines from the name to sudo; ``answer`` is what became of the one task that logged in."""
-    said = " ".join(str(answer.get(part) or "") for part in ("msg", "stdout", "stderr"))
+    said = " ".join(str(answer.get(part) or "") for part in SAID)
     told = Told(answer.get("stdout") or "")
     refusals = [HOST_KEY, *(pattern for pattern, _ in NO_LOGIN)]
     logged_in = told.began or not (answer.get("unreachable") or re.search("|".join(refusals), said))
     route = resolved(ssh)
     name, port, key = _way(route, logged_in)
     if re.search(HOST_KEY, said) and not logged_in and FAILED not in (name[0], port[0], key[0]):
-        key = failed("ssh refuses it: compare its fingerprint on the NAS, then pin it in known_hosts")
+        key = failed("ssh refuses it: compare its fingerprint on the NAS, then pin it with `loopdeploy init --pin`")
     if logged_in:
         login = ok(f"as {ssh['user']}")
     elif FAILED in (name[0], port[0], key[0]):
@@ -126,6 +140,7 @@ def check_port(host: str, port: int) -> Verdict:
 def _meaning(meanings: list[tuple[str, str]], said: str) -> str:
     """Return what ``said`` means, and itself, in one line, when that is not known."""
     for pattern, meaning in meanings:
-        if re.search(pattern, said):
-            return meaning
+        found = re.search(pattern, said)
+        if found:
+            return meaning.format(*found.groups())
     return f"no: {' '.join(said.split())[:300] or 'nothing was said'}; see more with -vvv"

@@ -26,7 +26,7 @@ def host_key(route: dict[str, str], logged_in: bool) -> Verdict:
     """Return whether the NAS at the end of ``route``, as `ssh -G` tells it, shows a key that is pinned."""
     shown = _keys(["ssh-keyscan", "-T", str(PATIENCE), "-p", route["port"], route["hostname"]])
     name = pinned_name(route)
-    files = [file for key in ("userknownhostsfile", "globalknownhostsfile") for file in route.get(key, "").split()]
+    files = [file for key in ("userknownhostsfile", "globalknownhostsfile") for file in _files(route.get(key, ""))]
     pinned = _merged([_keys(["ssh-keygen", "-F", name, "-f", os.path.expanduser(file)]) for file in files])
     same = sorted(kind for kind in shown if shown[kind] & pinned.get(kind, set()))
     if same:
@@ -37,16 +37,22 @@ def host_key(route: dict[str, str], logged_in: bool) -> Verdict:
     if pinned:
         return failed(
             f"it shows {seen} and {_told(pinned, sorted(pinned)[:1])} is pinned: compare with the NAS's own, and only"
-            f" when that has changed too, forget the old one with `ssh-keygen -R {name} -f {files[0]}` and pin it anew"
+            f" when that has changed too, forget the old one with `ssh-keygen -R {name} -f '{files[0]}'` and pin it"
+            " anew with `loopdeploy init --pin`"
         )
     if logged_in:
         return warning(
             f"{name} is not in {files[0] if files else 'known_hosts'}, yet ssh trusts it: let it check the key"
         )
     return failed(
-        f"it shows {seen} and none is pinned: compare with the NAS's own, then log in once with"
-        f" `ssh -p {route['port']} {route.get('user', 'LOGIN')}@{route['hostname']}` and accept it"
+        f"it shows {seen} and none is pinned: compare with the NAS's own, then pin it with `loopdeploy init --pin`"
     )
+
+
+def _files(value: str) -> list[str]:
+    """Return the files that `ssh -G` names; it leaves out the quotes around a path with blanks."""
+    whole = os.path.expanduser(value)
+    return [whole] if os.path.exists(whole) else value.split()
 
 
 def pinned_name(route: dict[str, str]) -> str:

@@ -36,11 +36,11 @@ def _mend_home(account: pwd.struct_passwd, check_mode: bool) -> list[str]:
     """Make the home directory when there is none, and return what was done to it."""
     home = account.pw_dir
     if os.path.isdir(home):
-        mode = os.stat(home).st_mode & 0o7777
-        if not mode & WRITABLE:
+        if not os.stat(home).st_mode & WRITABLE:
             return []
-        if not check_mode:
-            os.chmod(home, mode & ~WRITABLE)
+        with _held(home) as descriptor:
+            if not check_mode:
+                os.fchmod(descriptor, os.fstat(descriptor).st_mode & 0o7777 & ~WRITABLE)
         return [f"others may no longer write {home}"]
     # DSM leaves them out while its user home service is off, and says where they would be nevertheless.
     if os.path.basename(home) != account.pw_name or not os.path.isdir(os.path.dirname(home)):
@@ -49,10 +49,31 @@ def _mend_home(account: pwd.struct_passwd, check_mode: bool) -> list[str]:
             " service in DSM's Control Panel, User & Group, Advanced."
         )
     if not check_mode:
-        os.mkdir(home)
-        os.chown(home, account.pw_uid, account.pw_gid)
-        os.chmod(home, 0o755)
+        os.mkdir(home, 0o700)
+        with _held(home) as descriptor:
+            if os.fstat(descriptor).st_uid != os.geteuid() or os.listdir(descriptor):
+                raise Problem(f"{home} is not what was just made: see who may write the directory above it.")
+            os.fchown(descriptor, account.pw_uid, account.pw_gid)
+            os.fchmod(descriptor, 0o755)
     return [f"{home} was made"]
+
+
+@contextlib.contextmanager
+def _held(directory: str) -> Iterator[int]:
+    """Hold on to ``directory`` itself: root must not follow a link that somebody puts in its place meanwhile."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError as error:
+        if os.path.islink(directory):
+            raise Problem(
+                f"{directory} is a link, which root does not follow: where it leads, take from others the right to"
+                " write."
+            ) from error
+        raise
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _mend_keys(home: str, key: str, check_mode: bool) -> list[str]:
