@@ -16,7 +16,7 @@ help:  ## Show the targets.
 demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 	$(BIN)/loopdeploy lab demo
 
-test: lint  ## Run every check: linters, unit tests, and the deployments on the practice NAS.
+test: lint  ## Run linters, unit tests, the suites, and every verb on the practice NAS; see test-… for the rest.
 	$(NODE_AND_CHROMIUM)
 	$(BIN)/pytest --durations=20 tests/unit tests/services tests/lab
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test

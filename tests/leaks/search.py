@@ -56,8 +56,6 @@ def files_of_the_nas(nas: Nas, began: float, spellings: dict[str, str]) -> list[
 
 def may_be(name: str, file: str) -> bool:
     """Return whether a secret may be in a file of the NAS: the vault, a service's own environment, a backup of keys."""
-    if file == PATTERNS:
-        return True
     if name == "rsa":
         return file.startswith((f"{CHECKOUT}/api/oauth/keys/", f"{STATE}/backups/"))
     return name in ("openai", "anthropic") and file.startswith((*ENVIRONMENT, f"{CHECKOUT}/.env"))

@@ -11,6 +11,7 @@ import pexpect
 import pytest
 
 from tests.lab.conftest import CHECKOUT
+from tests.lab.conftest import command
 from tests.leaks.scene import Scene
 
 VERBS = (
@@ -135,8 +136,6 @@ def test_a_cancelled_run_leaks_nothing(scene: Scene, step: str) -> None:
 
 def test_nothing_asks_when_there_is_nobody(scene: Scene) -> None:
     """A pipeline without a vault password is told so at once."""
-    from tests.lab.conftest import command
-
     result = command("loopdeploy", "-i", scene.inventory, "status")
     assert result.returncode == 2
     assert re.search(r"there is no terminal to ask on", result.stderr)

@@ -19,7 +19,7 @@ def loop_build_failure(message: str, image: str) -> str:
     reason, _, logs = message.partition(", logs: [")
     reason = re.sub(r"^.*?(Error building .*? message: |Module failed: )", "", reason).rstrip(".")
     lines = [COLOUR.sub("", line).strip() for line in _listed(f"[{logs}")] if logs else []
-    if refused := re.search(r'Client Error for .*?\((?:"|&#34;)(.*)(?:"|&#34;)\)$', reason):
+    if refused := re.search(r'Client Error for .*?\("(.*)"\)$', reason):
         reason = refused[1]
     if "no space left on device" in message.lower():
         reason = f"the NAS's disk is full ({reason})"

@@ -1,0 +1,71 @@
+"""The vault in an editor: changed whole or not, and nothing of it left in clear."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.unit.test_vault import TEXT
+from tests.unit.test_vault import editor
+from tests.unit.test_vault import end
+from tests.unit.test_vault import spawn
+from tests.unit.test_vault import text_of
+from tests.unit.test_vault import vault as vault
+
+
+def test_edit_changes_it_and_leaves_nothing(vault: Path, tmp_path: Path) -> None:
+    """The editor gets a file in memory, in a directory of its owner's alone, and its copies end with it."""
+    look = f'ulimit -c >{tmp_path}/core; ls -ld "$1" "$(dirname "$1")" >{tmp_path}/seen'
+    command = editor(tmp_path, f'{look}; cp "$1" "$1~"; sed -i s/two/2/ "$1"')
+    child = spawn("edit", "--vault-password-file=password", editor=command)
+    code, shown = end(child)
+    assert code == 0, shown
+    assert text_of(vault) == TEXT.replace("two", "2")
+    assert (tmp_path / "core").read_text() == "0\n"
+    directory, file = sorted((tmp_path / "seen").read_text().splitlines(), reverse=True)
+    assert file.startswith("-rw-------") and directory.startswith("drwx------") and "/dev/shm/loopdeploy-" in directory
+    assert not list(Path("/dev/shm").glob(f"{Path(directory.split()[-1]).name}*"))
+
+
+def test_edit_without_a_change_writes_nothing(vault: Path) -> None:
+    """The vault's file stays as it is, byte for byte."""
+    before = vault.read_bytes()
+    code, shown = end(spawn("edit", "--vault-password-file=password"))
+    assert (code, vault.read_bytes()) == (0, before)
+    assert "Nothing was changed." in shown
+
+
+def test_broken_edit_is_not_saved(vault: Path, tmp_path: Path) -> None:
+    """It can be mended; what is given up changes nothing."""
+    child = spawn("edit", "--vault-password-file=password", editor=editor(tmp_path, 'echo "vault_a: [" >"$1"'))
+    child.expect_exact("Edit it again? Else nothing is changed. [y/N]: ")
+    assert "is not YAML at line" in str(child.before)
+    child.sendline("n")
+    assert end(child)[0] == 2
+    assert text_of(vault) == TEXT
+
+
+def test_editor_that_fails_changes_nothing(vault: Path) -> None:
+    """The sentence says how to choose another."""
+    code, shown = end(spawn("edit", "--vault-password-file=password", editor="/nowhere/editor"))
+    assert code == 2
+    assert "Nothing was changed: " in shown and "set VISUAL or EDITOR" in shown
+    assert text_of(vault) == TEXT
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_edit_that_is_ended_leaves_nothing(vault: Path, tmp_path: Path, number: signal.Signals) -> None:
+    """A closed terminal too, and Ctrl-C and what ends a program with a core dump."""
+    command = editor(tmp_path, f'echo "$1" >{tmp_path}/part; mv {tmp_path}/part {tmp_path}/seen; exec sleep 60')
+    child = spawn("edit", "--vault-password-file=password", editor=command)
+    while not (tmp_path / "seen").exists():
+        time.sleep(0.05)
+    child.kill(number)
+    code, shown = end(child)
+    assert code == 130, shown
+    assert "Interrupted: nothing was changed." in shown
+    assert not Path((tmp_path / "seen").read_text().strip()).parent.exists()
+    assert text_of(vault) == TEXT
