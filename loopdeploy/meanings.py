@@ -70,6 +70,7 @@ LOGIN_MEANINGS: Meanings = [
 
 MEANINGS: Meanings = [
     (r"(The NAS is locked by .*)", LockedError, "{0}"),
+    (r"(The state directory \S+ is not root's alone .*? makes a new one\.)", LoopdeployError, "{0}"),
     (
         r"Unable to access the file '\S*lab/ports\.json'",
         SetupError,

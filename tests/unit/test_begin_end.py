@@ -39,7 +39,8 @@ def state(tmp_path: Path) -> Path:
 
 def sh(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a script as the role does."""
-    command = ["sh", "-c", (FILES / script).read_text(), script, *map(str, arguments)]
+    text = f"{(FILES / 'state.sh').read_text()}\n{(FILES / script).read_text()}"
+    command = ["sh", "-c", text, script, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -175,3 +176,45 @@ def test_end_without_a_newline_before_it_has_a_line_of_its_own(docker: Path, sta
     (state / "history.jsonl").write_text('{"event": "st')
     assert end(state, outcome="done", step="") == 0
     assert json.loads((state / "history.jsonl").read_text().splitlines()[1])["event"] == "end"
+
+
+def spoil(state: Path, how: str) -> None:
+    """Make of the state directory what somebody else may have made."""
+    if how == "link":
+        state.rename(state.with_name("elsewhere"))
+        state.symlink_to(state.with_name("elsewhere"))
+    elif how == "file":
+        state.rename(state.with_name("elsewhere"))
+        state.write_text("")
+    elif how == "owner":
+        os.chown(state, 12345, -1)
+    else:
+        state.chmod(int(how, 8))
+
+
+@pytest.mark.parametrize("how", ["link", "file", "770", "707", "1777", "2770", "owner"])
+@pytest.mark.parametrize("entry", [ME, None], ids=["with the lock", "without"])
+def test_state_directory_of_somebody_else_is_refused(
+    docker: Path, state: Path, how: str, entry: dict[str, Any] | None
+) -> None:
+    """Root would run what is in it, and write where they want."""
+    if how == "owner" and os.getuid():
+        pytest.skip("only root gives a directory to somebody else")
+    state.mkdir(0o700)
+    spoil(state, how)
+    before = sorted(state.parent.rglob("*"))
+    text = json.dumps(entry)[:-1] if entry else ""
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", text, 60, 0)
+    assert (told.returncode, told.stdout) == (1, "")
+    assert f"The state directory {state} is not root's alone (" in told.stderr and "move it away" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    assert end(state, outcome="failed") == 0
+    assert sorted(state.parent.rglob("*")) == before
+
+
+@pytest.mark.parametrize("mode", ["700", "755", "2700"])
+def test_state_directory_that_only_its_owner_writes_into_is_adopted(docker: Path, state: Path, mode: str) -> None:
+    """An operator who made it by hand; and a directory inherits a group."""
+    state.mkdir()
+    state.chmod(int(mode, 8))
+    assert begin(docker, state, ME)[0] == "taken"

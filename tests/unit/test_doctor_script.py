@@ -13,7 +13,8 @@ from ansible.module_utils.loop_doctor_told import Told
 from tests.unit.conftest import ROLES
 from tests.unit.test_env_file import LINES
 
-SCRIPT = (ROLES / "loop_service" / "files" / "doctor.sh").read_text()
+FILES = ROLES / "loop_service" / "files"
+SCRIPT = f"{(FILES / 'state.sh').read_text()}\n{(FILES / 'doctor.sh').read_text()}"
 VALUE = "sk-never-to-be-told"
 DOCKER = """#!/bin/sh
 case $1 in
@@ -52,7 +53,7 @@ class Nas:
     def ask(self) -> str:
         """Return what doctor.sh prints; what it reads in /etc is read here, and this user stands for root."""
         script = SCRIPT.replace("/etc/synoinfo.conf", f"{self.etc}").replace("/etc.defaults/VERSION", f"{self.version}")
-        script = script.replace("$(id -u)", "0")
+        script = script.replace("user $(id -u)", "user 0")
         paths = [self.docker, self.state, self.python, self.state / "python", self.loop, self.keys]
         lists = ["loop-auth loop-api", "OPENAI_API_KEY ANTHROPIC_API_KEY", str(self.env)]
         places = [self.loop / "Dockerfile", self.loop / "Dockerfile.auth", "--", self.loop, self.loop / "exec"]
@@ -115,6 +116,23 @@ def test_python_without_requests_is_told(nas: Nas, tmp_path: Path) -> None:
     assert told.one("python") and not told.one("requests")
 
 
+def test_nothing_is_run_that_others_may_have_written(nas: Nas, tmp_path: Path) -> None:
+    """Not even to find its version."""
+    planted = nas.state / "python" / "requests"
+    planted.mkdir(parents=True)
+    (planted / "__init__.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\n__version__ = '1'\n")
+    nas.python = tmp_path / "python"
+    nas.write(nas.python, f'#!/bin/sh\nexec {sys.executable} -S "$@"\n', 0o755)
+    assert nas.told().one("requests") == "1"
+    (tmp_path / "run").unlink()
+    nas.state.chmod(0o770)
+    assert (nas.told().one("requests"), nas.told().one("state")) == ("", f"770 {os.getuid()}")
+    nas.state.rename(tmp_path / "elsewhere")
+    nas.state.symlink_to(tmp_path / "elsewhere")
+    assert (nas.told().one("requests"), nas.told().one("state")) == ("", f"link {tmp_path / 'elsewhere'}")
+    assert not (tmp_path / "run").exists()
+
+
 def test_checkout_names_its_revision(nas: Nas) -> None:
     """Of a git checkout; of a mere directory there is none to name."""
     assert (nas.told().has("checkout"), nas.told().one("checkout")) == (True, "")
@@ -145,6 +163,12 @@ def test_api_key_in_env_is_known_by_its_name(nas: Nas, line: str, there: bool) -
     (nas.loop / ".env").write_text(f"A=$(touch {nas.loop}/run)\n{line}\n")
     assert nas.told().all("api-key") == (["OPENAI_API_KEY"] if there else [])
     assert not (nas.loop / "run").exists()
+
+
+def test_empty_env_is_none(nas: Nas) -> None:
+    """The engine makes one, open to all, for a container that hides an .env that was removed."""
+    nas.write(nas.env, "", 0o755)
+    assert not nas.told().has("env")
 
 
 @pytest.mark.parametrize(("text", "value"), [line for line in LINES if "\n" not in line[0].rstrip()])

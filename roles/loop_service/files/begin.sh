@@ -1,9 +1,11 @@
 # Begin a verb: take the lock, write the start into the history, and tell what there is; in one round trip.
+# Behind state.sh.
 # begin.sh DOCKER STATE PYTHON FORMAT SERVICES ENTRY LEASE LEAST TOKEN
 # ENTRY is a JSON object without its closing brace, empty to take no lock.
 # LEAST is in MiB.
 docker=$1 state=$2 python=$3 format=$4 services=$5 entry=$6 lease=$7 least=$8 token=$9
 umask 077
+roots_alone "$state" || exit 1
 
 take_lock() {
   up=$(cut -d . -f 1 /proc/uptime)
@@ -16,7 +18,8 @@ take_lock() {
 }
 
 if [ -n "$entry" ]; then
-  [ -d "$state" ] || mkdir "$state" || exit 1
+  # chmod, because below a Synology ACL the umask does not count.
+  [ -d "$state" ] || { mkdir "$state" && chmod 700 "$state"; } || exit 1
   if grep -qsF "\"$token\"" "$state/lock/owner.json"; then
     taken=yes # over, from somebody who was gone
     echo taken

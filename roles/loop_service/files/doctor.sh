@@ -1,4 +1,5 @@
 # Tell what there is on the NAS and change nothing, in one round trip; by a shell alone, as Python may be old or missing.
+# Behind state.sh.
 # doctor.sh DOCKER STATE PYTHON REQUESTS LOOP KEYS SERVICES NAMES ENV DOCKERFILE... -- SOURCE...
 # Each line is a word and what was found, the word alone when there is nothing. Of .env and keys only modes and names.
 docker=$1 state=$2 python=$3 requests=$4 loop=$5 keys=$6 services=$7 names=$8 env=$9
@@ -9,6 +10,8 @@ $limit true 2>/dev/null || limit=
 
 echo "user $(id -u)"
 [ -f /etc/synoinfo.conf ] && echo "dsm $(sed -n 's/^productversion="\(.*\)"/\1/p' /etc.defaults/VERSION 2>/dev/null)"
+# Not even to look at it is anything run that somebody else may have written.
+roots_alone "$state" 2>/dev/null || requests=
 # -B, because a compiled file would be a change.
 echo "python $("$python" -B -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null)"
 echo "requests $(PYTHONPATH=$requests "$python" -B -c 'import requests; print(requests.__version__)' 2>/dev/null)"
@@ -23,7 +26,7 @@ for service in $services; do
     "$service" 2>/dev/null
 done
 
-[ -d "$state" ] && stat -c 'state %a %u' "$state"
+if [ -L "$state" ]; then echo "state link $(readlink "$state")"; elif [ -d "$state" ]; then stat -c 'state %a %u' "$state"; fi
 # WHAT PLACE: the space on its disk, or on that of the first directory above it that there is.
 space() {
   place=$2
@@ -50,7 +53,8 @@ done
 # The last assignment counts, and what is one for a shell; filter_plugins/loop_env_file.py reads the same.
 word="([^[:space:]\"';&|]|\"[^\"]*\"|'[^']*')*"
 begin="^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*=$word[[:space:];&|]+(export[[:space:]]+)?)*"
-if [ -f "$env" ]; then
+# An empty one has nothing to hide: a container that hides it makes one where there is none any more.
+if [ -s "$env" ]; then
   stat -c 'env %a %n' "$env"
   for name in $names; do
     # Without a byte order mark and the line ends of Windows.

@@ -17,10 +17,17 @@ def check_state(told: Told, params: dict[str, Any]) -> Verdict:
     mode, _, owner = told.one("state").partition(" ")
     if not mode:
         return failed(f"there is no {params['state_dir']}: `loopdeploy bootstrap` makes it")
-    if (mode, owner) != ("700", "0"):
+    if mode == "link":
+        return failed(f"{params['state_dir']} links to {owner}: move it away, or set loop_state_dir to what it names")
+    if owner != "0" or int(mode, 8) & 0o22:
         return failed(
-            f"{params['state_dir']} has mode {mode} and owner {owner}, so others may meddle: on the NAS,"
-            f" `sudo chown root {params['state_dir']} && sudo chmod 700 {params['state_dir']}`"
+            f"{params['state_dir']} has mode {mode} and owner {owner}, so others may have put anything into it, and"
+            " root runs Python from it: move it away on the NAS, and `loopdeploy bootstrap` makes a new one"
+        )
+    if int(mode, 8) & 0o77:
+        return failed(
+            f"{params['state_dir']} has mode {mode}, so others may read the keys in its backups: on the NAS,"
+            f" `sudo chmod 700 {params['state_dir']}`"
         )
     return ok(f"{params['state_dir']}, root's alone")
 
