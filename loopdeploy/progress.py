@@ -23,6 +23,7 @@ SILENT = {
     "ansible.builtin.fail",
     "ansible.builtin.include_role",
     "ansible.builtin.include_tasks",
+    "ansible.builtin.set_fact",
     "ansible.builtin.validate_argument_spec",
 }
 # The task with which a verb that changes something takes the lock.

@@ -38,8 +38,11 @@ def test_rebuild_with_nothing_changed_touches_nothing(nas: Nas) -> None:
     """Same code, same declaration: same containers, not even restarted."""
     before = nas.lives()
     assert "nothing changed" in deploy("rebuild").stderr
-    assert "nothing changed" in deploy("rebuild-all").stderr
+    both = deploy("rebuild-all").stderr
+    assert "nothing changed" in both
     assert nas.lives() == before
+    # Each image is built once.
+    assert both.count("Build loop-") == 2
 
 
 def test_rebuild_brings_new_code_and_leaves_loop_auth_alone(changed_code: Nas) -> None:
