@@ -80,6 +80,15 @@ def test_keys_of_the_env_file_leak_nothing(scene: Scene, end: str, code: int) ->
         scene.loopdeploy("rebuild", "--force")
 
 
+def test_a_password_in_a_note_is_not_quoted(scene: Scene) -> None:
+    """`doctor` names the file and the line, and fails."""
+    note = scene.kept("ssh", "note", text=f"sshpass -p {scene.secrets.ssh} ssh nas")
+    with scene.watched() as watch:
+        result = watch.keep(scene.loopdeploy("doctor", "--scan", note, "-vvvvv"))
+    assert result.returncode == 1, result.stderr[-2000:]
+    assert watch.leaks == []
+
+
 def test_what_a_secret_is_for_is_no_leak(scene: Scene) -> None:
     """The services have their keys in their environment, and nothing else is found when nothing is done."""
     assert f"OPENAI_API_KEY={scene.secrets.openai}" in scene.nas.inspect("loop-api")["Config"]["Env"]
