@@ -89,8 +89,11 @@ class Nas:
         return {what: sorted(lines.splitlines()) for what, lines in seen.items()}
 
 
-def command(*argv: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None) -> Result:
+def command(
+    *argv: str | Path, cwd: Path | None = None, environment: dict[str, str] | None = None, stdin: str | None = None
+) -> Result:
     """Run a command of the virtual environment, without a terminal; a hang fails the test."""
+    given: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     clean = {key: value for key, value in os.environ.items() if not key.startswith(("ANSIBLE_", "LOOPDEPLOY_"))}
     return subprocess.run(
         [str(BIN / argv[0]), *map(str, argv[1:])],
@@ -99,8 +102,8 @@ def command(*argv: str | Path, cwd: Path | None = None, environment: dict[str, s
         text=True,
         cwd=cwd,
         timeout=600,
-        stdin=subprocess.DEVNULL,
         env={**clean, **(environment or {})},
+        **given,
     )
 
 

@@ -3,74 +3,88 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
+import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
+from loopdeploy.vault_file import close_vault
+from tests.lab.checkout import restored
 from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import LAB_INVENTORY
 from tests.lab.conftest import Nas
 from tests.lab.conftest import command
 from tests.lab.conftest import deploy
 from tests.lab.conftest import lab as lab
+from tests.leaks.allowed import Found
 from tests.leaks.scene import Scene
+from tests.leaks.search import files_here
 from tests.leaks.sentinels import Sentinels
+from tests.leaks.watch import is_kept
 
-# sudo asks for root's password, so that it is another one than the login's, and writes down what it ran, as on DSM.
+# sudo asks for root's password, so that it is another one than the login's, and writes down what it ran, as on DSM; a
+# line of its log is not broken, so that a secret in it is whole.
 SUDOERS = """
 Defaults rootpw
-Defaults logfile=/var/log/sudo.log
+Defaults logfile=/var/log/sudo.log, loglinelen=0
 """
 
 
 @pytest.fixture(scope="session")
 def scene(lab: Nas, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Give each secret a sentinel, deploy both services with them, and put the practice NAS back afterwards."""
+    began = time.time()
     deploy("rebuild-all")
     keys = lab.run("sh", "-c", f"cat {CHECKOUT}/api/oauth/keys/*.pem").splitlines()
-    secrets = Sentinels(rsa=keys[5])
-    directory = tmp_path_factory.mktemp("operator")
-    scene = Scene(lab, secrets, inventory(directory, secrets), directory)
+    scene = Scene(lab, Sentinels(rsa=keys[5]), tmp_path_factory.mktemp("operator"))
+    make_inventory(scene)
     lab.run("cp", "-p", "/etc/sudoers", "/etc/sudoers.kept")
     lab.run("sh", "-c", "cat >> /etc/sudoers", stdin=SUDOERS)
-    lab.run("chpasswd", stdin=f"loopadmin:{secrets.ssh}\nroot:{secrets.sudo}\n")
+    lab.run("chpasswd", stdin=f"loopadmin:{scene.secrets.ssh}\nroot:{scene.secrets.sudo}\n")
     try:
         deployed = scene.loopdeploy("rebuild-all")
         assert deployed.returncode == 0, deployed.stderr
         yield scene
+        assert left_among_programs(scene, began) == []
     finally:
+        scene.log_out()
         lab.run("mv", "/etc/sudoers.kept", "/etc/sudoers")
+        lab.run("rm", "-f", "/var/log/sudo.log")
         lab.run("passwd", "--lock", "root")
+        # Gives the login its own password back.
         assert command("loopdeploy", "lab", "up").returncode == 0
-        lab.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "checkout", "--quiet", ".")
+        restored(lab)
         deploy("rebuild-all")
 
 
-def inventory(directory: Path, secrets: Sentinels) -> Path:
-    """Make the lab's inventory with these secrets in an encrypted vault, and a connection of its own."""
-    made = directory / "inventory"
-    shutil.copytree(LAB_INVENTORY, made)
-    (made / "vault-password.txt").unlink()
-    password = directory / "vault-password"
-    password.touch(0o600)
-    password.write_text(f"{secrets.vault}\n")
-    vault = made / "group_vars" / "loop" / "vault.yml"
+@pytest.fixture
+def checkout(scene: Scene) -> Iterator[Nas]:
+    """Return the NAS, and put its checkout back afterwards."""
+    yield scene.nas
+    restored(scene.nas)
+
+
+def left_among_programs(scene: Scene, began: float) -> list[Found]:
+    """Return what is found on this machine where it is not searched behind each test, because that takes long."""
+    found = files_here(began, scene.secrets.spellings(), scene.own / "patterns", programs=True)
+    return [hit for hit in found if not is_kept(scene.own, *hit)]
+
+
+def make_inventory(scene: Scene) -> None:
+    """Make the lab's inventory with the sentinels in an encrypted vault, and connections of its own."""
+    scene.own.mkdir(0o700)
+    shutil.copytree(LAB_INVENTORY, scene.inventory)
+    (scene.inventory / "vault-password.txt").unlink()
     content = {
-        "vault_ssh_password": secrets.ssh,
-        "vault_sudo_password": secrets.sudo,
-        "vault_openai_api_key": secrets.openai,
-        "vault_anthropic_api_key": secrets.anthropic,
+        "vault_ssh_password": scene.secrets.ssh,
+        "vault_sudo_password": scene.secrets.sudo,
+        "vault_openai_api_key": scene.secrets.openai,
+        "vault_anthropic_api_key": scene.secrets.anthropic,
     }
-    program = str(Path(sys.executable).with_name("ansible-vault"))
-    encrypt = [program, "encrypt", "--vault-password-file", str(password), "--output", str(vault), "-"]
-    result = subprocess.run(encrypt, input=yaml.safe_dump(content), text=True, check=False)
-    assert result.returncode == 0
+    scene.vault.unlink()
+    close_vault(scene.vault, yaml.safe_dump(content), scene.secrets.vault.encode())
     # A connection that the lab's own tests keep would need no password.
-    (made / "group_vars" / "loop" / "zz.yml").write_text(
-        yaml.safe_dump({"ansible_control_path_dir": str(directory / "cp"), "loop_service_healthy_timeout": 8})
+    scene.vault.with_name("zz.yml").write_text(
+        yaml.safe_dump({"ansible_control_path_dir": str(scene.directory / "cp"), "loop_service_healthy_timeout": 8})
     )
-    return made

@@ -1,98 +1,110 @@
-"""A practice NAS whose every secret is a sentinel, and a watch over what is done to it."""
+"""A practice NAS whose every secret is a sentinel, and the operator who has them."""
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-import sys
-import time
+from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from contextlib import contextmanager
 from dataclasses import dataclass
-from dataclasses import field
 from pathlib import Path
 
-from tests.lab.conftest import LAB
+import yaml
+
+from loopdeploy.vault_file import close_vault
 from tests.lab.conftest import ROOT
 from tests.lab.conftest import Nas
 from tests.lab.conftest import Result
 from tests.lab.conftest import command
-from tests.leaks.search import files_here
-from tests.leaks.search import files_of_the_nas
-from tests.leaks.search import told_by_the_engine
 from tests.leaks.sentinels import Sentinels
+from tests.leaks.watch import Watch
+from tests.leaks.watch import watching
+
+# So that the vault password is asked for, whatever this machine's keyring has.
+NO_KEYRING = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
 
 
-@dataclass
-class Watch:
-    """What was printed while it lasted, and, behind it, what leaked: the secret's name, and where."""
-
-    outputs: list[str] = field(default_factory=list)
-    leaks: list[tuple[str, str]] = field(default_factory=list)
-    #: Seconds between two looks of the sampler.
-    beat: float = 0
-
-    def keep(self, result: Result) -> Result:
-        """Keep what a command printed."""
-        self.outputs.append(result.stdout + result.stderr)
-        return result
+def nothing_else(name: str, place: str) -> bool:
+    """Allow no place beside those of every run."""
+    return False
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The practice NAS, its secrets, and the inventory that knows them."""
+    """The practice NAS, its secrets, and the directory of the operator."""
 
     nas: Nas
     secrets: Sentinels
-    inventory: Path
     directory: Path
 
     @property
-    def vault_password(self) -> Path:
-        """The file with the vault password, which the operator keeps."""
-        return self.directory / "vault-password"
+    def inventory(self) -> Path:
+        """The inventory whose vault has the secrets."""
+        return self.directory / "inventory"
+
+    @property
+    def vault(self) -> Path:
+        """The inventory's vault."""
+        return self.inventory / "group_vars" / "loop" / "vault.yml"
+
+    @property
+    def home(self) -> Path:
+        """A home directory for the runs that write into it."""
+        return self.directory / "home"
+
+    @property
+    def own(self) -> Path:
+        """Where the operator keeps files of his own, and we what we look for."""
+        return self.directory / "kept"
+
+    def kept(self, *words: str, text: str | None = None) -> Path:
+        """Return a file that the operator keeps himself, named after the secret that it has, or ``text`` with it."""
+        file = self.own / "-".join(words)
+        file.touch(0o600)
+        file.write_text(f"{text or getattr(self.secrets, words[0])}\n")
+        return file
 
     def options(self) -> list[str]:
         """Return how loopdeploy finds the inventory and opens its vault."""
-        return ["-i", str(self.inventory), "--vault-password-file", str(self.vault_password)]
+        return ["-i", str(self.inventory), "--vault-password-file", str(self.kept("vault"))]
 
-    def loopdeploy(self, *argv: str) -> Result:
-        """Run ``loopdeploy`` on this NAS."""
-        return command("loopdeploy", *self.options(), *argv)
+    def loopdeploy(
+        self, *argv: str | Path, stdin: str | None = None, environment: dict[str, str] | None = None
+    ) -> Result:
+        """Run ``loopdeploy`` on this NAS; what is given behind these options wins."""
+        return command("loopdeploy", *self.options(), *argv, stdin=stdin, environment=environment)
 
     def ansible_playbook(self, *argv: str) -> Result:
         """Run ``ansible-playbook`` on this NAS, as somebody without loopdeploy does."""
         playbook = ROOT / "playbooks" / f"{argv[0]}.yml"
         return command("ansible-playbook", *self.options(), playbook, *argv[1:], cwd=ROOT)
 
+    def watched(self, but: Callable[[str, str], bool] = nothing_else) -> AbstractContextManager[Watch]:
+        """Watch both machines, and search them afterwards; ``but`` tells where else a secret may be."""
+        self.log_out()
+        places = [(self.vault.parent, "*"), (self.home / ".ansible" / "tmp", "*"), (self.directory, "*")]
+        return watching(
+            self.nas,
+            self.secrets.spellings(),
+            self.own,
+            [(str(directory), pattern) for directory, pattern in places],
+            but,
+        )
+
+    def log_out(self) -> None:
+        """End the connections that are kept: over one of them no password is given."""
+        for socket in [*self.directory.glob("cp/*"), *self.home.glob(".ansible/cp/*")]:
+            subprocess.run(
+                ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "nas"], check=False, capture_output=True
+            )
+
     @contextmanager
-    def watched(self) -> Iterator[Watch]:
-        """Watch both machines, and search them afterwards."""
-        spellings = self.secrets.spellings()
-        patterns = self.directory / "patterns.json"
-        patterns.write_text(json.dumps(spellings))
-        lab = subprocess.run(
-            ["docker", "inspect", "--format", "{{.Id}}", LAB], check=True, capture_output=True, text=True
-        ).stdout.strip()
-        began, watch = time.time(), Watch()
-        sampler = subprocess.Popen(
-            [sys.executable, "-m", "tests.leaks.sampler", str(patterns), lab],
-            cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."},
-        )  # fmt: skip
+    def variables(self, **variables: object) -> Iterator[None]:
+        """Let the NAS have other variables for a while, encrypted as the vault is."""
+        file = self.inventory / "host_vars" / "lab" / "zzz.yml"
+        close_vault(file, yaml.safe_dump(variables), self.secrets.vault.encode())
         try:
-            yield watch
+            yield
         finally:
-            report, _ = sampler.communicate()
-        sampled = json.loads(report)
-        watch.beat = sampled["seconds_a_look"]
-        watch.leaks += [
-            (name, f"{what}: {where}")
-            for name, what, where in sampled["seen"]
-            if not (what == "environment of a service" and name in ("openai", "anthropic"))
-        ]
-        printed = "\n".join(watch.outputs)
-        watch.leaks += [(name, "output") for spelling, name in spellings.items() if spelling in printed]
-        watch.leaks += files_here(began, spellings, but=self.directory)
-        watch.leaks += files_of_the_nas(self.nas, began, spellings)
-        watch.leaks += told_by_the_engine(self.nas, began, spellings)
+            file.unlink()

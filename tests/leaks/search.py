@@ -1,84 +1,103 @@
-"""Searches what a run left: files on both machines, labels, image histories, logs."""
+"""Searches what a run left: files on both machines, containers, images and their histories, logs."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import DOCKER
 from tests.lab.conftest import LAB
-from tests.lab.conftest import STATE
 from tests.lab.conftest import Nas
+from tests.leaks.allowed import API_KEYS
+from tests.leaks.allowed import Found
 
-Found = tuple[str, str]
-# The engine writes a container's environment down for itself; that is the container's own environment.
-ENVIRONMENT = ("/var/lib/docker/containers/", "/run/docker/", "/run/containerd/", "/var/run/docker/")
-# The kernel's own, and what is no file of either machine's: the lab's disk is searched from inside of it.
-NOT_FILES = ("/proc", "/sys", "/dev/pts", "/var/lib/docker", "/usr/share/loop-example", "/mnt/images")
+# The kernel's own, and on this machine the disk of the practice NAS, which is searched from inside of it.
+NOT_HERE = ("/proc", "/sys", "/dev/pts", "/var/lib/docker")
+# Programs, a million files on a developer's machine, which are searched once, behind all tests.
+PROGRAMS = ("/usr", "*/site-packages", "*/lib/python3*", "*/node_modules", "*/.git")
+# The kernel's own, and two directories of this machine.
+NOT_ON_THE_NAS = ("/proc", "/sys", "/dev/pts", "/usr/share/loop-example", "/mnt/images")
 PATTERNS = "/root/.sentinels"
-
-_FIND = f"""
-find / {" ".join(f"-path {path} -prune -o" for path in NOT_FILES if path != "/var/lib/docker")} \\
-  -type f -newermt "@$1" -print0 2>/dev/null | xargs -0 -r grep -laF -f {PATTERNS} -- 2>/dev/null
+# By the time of the last change of a file's inode, which nothing sets: a copy may have the old one's times. A line of
+# the answer is a file's name, a NUL, and what was found.
+SCRIPT = """
+began=$1 patterns=$2; shift 2
+for path; do set -- "$@" -path "$path" -prune -o; shift; done
+find / "$@" -type f -newerct "@$began" -print0 2>/dev/null |
+  LC_ALL=C xargs -0 -r grep -aoHZF -f "$patterns" -- 2>/dev/null
 true
 """
 
 
-def files_here(began: float, spellings: dict[str, str], but: Path) -> list[Found]:
-    """Return the files of this machine that were written since ``began`` and hold a secret, except below ``but``."""
-    patterns = [argument for path in (*NOT_FILES, but) for argument in ("-path", str(path), "-prune", "-o")]
-    find = ["find", "/", *patterns, "-type", "f", "-newermt", f"@{began}", "-print0"]
-    touched = subprocess.run(find, check=False, capture_output=True).stdout.split(b"\0")
-    return [hit for name in filter(None, touched) for hit in _in_file(Path(name.decode()), spellings)]
+def files_here(began: float, spellings: dict[str, str], patterns: Path, programs: bool = False) -> list[Found]:
+    """Return the files of this machine that were written since ``began`` and hold a secret; ``patterns`` is ours.
 
-
-def _in_file(file: Path, spellings: dict[str, str]) -> list[Found]:
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return []  # it is gone, so nothing is left
-    return [(name, str(file)) for spelling, name in spellings.items() if spelling.encode() in content]
+    Among ``programs`` only when that is asked for.
+    """
+    pruned = NOT_HERE if programs else (*NOT_HERE, *PROGRAMS)
+    patterns.write_text(_lines(spellings))
+    command = ["sh", "-c", SCRIPT, "search", str(began), str(patterns), *pruned]
+    output = subprocess.run(command, check=True, capture_output=True).stdout
+    return list(_found(output.decode(errors="replace"), spellings, str(patterns), "file"))
 
 
 def files_of_the_nas(nas: Nas, began: float, spellings: dict[str, str]) -> list[Found]:
-    """Return the files of the practice NAS that were written since ``began`` and hold a secret where none may be."""
-    nas.run("sh", "-c", f"umask 077; cat > {PATTERNS}", stdin="".join(f"{spelling}\n" for spelling in spellings))
-    files = nas.run("sh", "-c", _FIND, "find", str(began)).splitlines()
-    nas.run("rm", PATTERNS)
-    found = []
-    for file in files:
-        content = nas.run("cat", file, check=False)
-        found += [(name, file) for spelling, name in spellings.items() if spelling in content]
-    return [hit for hit in found if not may_be(*hit)]
+    """Return the files of the practice NAS that were written since ``began`` and hold a secret."""
+    nas.run("sh", "-c", f"umask 077; cat > {PATTERNS}", stdin=_lines(spellings))
+    try:
+        output = nas.run("sh", "-c", SCRIPT, "search", str(began), PATTERNS, *NOT_ON_THE_NAS)
+    finally:
+        nas.run("rm", PATTERNS)
+    return list(_found(output, spellings, PATTERNS, "file of the NAS"))
 
 
-def may_be(name: str, file: str) -> bool:
-    """Return whether a secret may be in a file of the NAS: the vault, a service's own environment, a backup of keys."""
-    if name == "rsa":
-        return file.startswith((f"{CHECKOUT}/api/oauth/keys/", f"{STATE}/backups/"))
-    return name in ("openai", "anthropic") and file.startswith((*ENVIRONMENT, f"{CHECKOUT}/.env"))
+def _lines(spellings: dict[str, str]) -> str:
+    return "".join(f"{spelling}\n" for spelling in spellings)
+
+
+def _found(output: str, spellings: dict[str, str], patterns: str, what: str) -> Iterator[Found]:
+    hits = [line.partition("\0")[::2] for line in output.split("\n") if line]
+    # It was written just now and holds every secret, so a search that does not find it finds nothing.
+    if {spellings[spelling] for file, spelling in hits if file == patterns} != set(spellings.values()):
+        raise RuntimeError(f"The search does not work: it did not find {patterns}")
+    for file, spelling in hits:
+        if file != patterns:
+            yield spellings[spelling], f"{what}: {file}"
 
 
 def told_by_the_engine(nas: Nas, began: float, spellings: dict[str, str]) -> list[Found]:
-    """Return the secrets in container labels, image configurations and histories, and in logs since ``began``."""
-    containers = nas.docker("ps", "--all", "--quiet").split()
-    images = nas.docker("images", "--all", "--quiet", "--no-trunc").split()
-    logs = ["logs", "--since", str(began)]
+    """Return the secrets in containers, images and their histories, and in logs since ``began``."""
+    containers = json.loads(nas.docker("inspect", *nas.docker("ps", "--all", "--quiet").split()))
+    images = sorted(set(nas.docker("images", "--all", "--quiet", "--no-trunc").split()))
     told = {
-        "container labels": "\n".join(
-            json.dumps({**container, "Config": {**container["Config"], "Env": []}})
-            for container in json.loads(nas.docker("inspect", *containers))
-        ),
         "images": nas.docker("inspect", *images),
-        "image history": "\n".join(nas.docker("history", "--no-trunc", image) for image in set(images)),
-        "logs of the services": "\n".join(_both(["docker", "exec", LAB, DOCKER, *logs, name]) for name in containers),
-        "log of the NAS": _both(["docker", *logs, LAB]),
+        "image history": _each(nas, "history --no-trunc", images),
+        "log of the NAS": _both(["docker", "logs", "--since", str(began), LAB]),
     }
+    for container in containers:
+        name = container["Name"].removeprefix("/")
+        told[f"label of {name}"] = json.dumps(container["Config"].pop("Labels"))
+        told[f"log of {name}"] = _each(nas, f"logs --since {began}", [container["Id"]])
+        told[f"declaration of {name}"] = json.dumps(_without_own_environment(name, container))
     return [(name, place) for place, text in told.items() for spelling, name in spellings.items() if spelling in text]
 
 
+def _without_own_environment(name: str, container: dict[str, dict[str, list[str]]]) -> object:
+    """Return what the engine knows of a container, without the API keys that loop-api has in its environment."""
+    own = tuple(f"{variable}=" for variable in API_KEYS) if name.startswith("loop-api") else ()
+    config = container["Config"]
+    config["Env"] = [variable for variable in config["Env"] or [] if not variable.startswith(own)]
+    return container
+
+
+def _each(nas: Nas, command: str, names: list[str]) -> str:
+    """Return what a Docker command on the NAS prints of each of ``names``, on both streams."""
+    loop = f'for name; do {DOCKER} {command} "$name" 2>&1; done; true'
+    return _both(["docker", "exec", LAB, "sh", "-c", loop, "each", *names])
+
+
 def _both(command: list[str]) -> str:
-    result = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
+    result = subprocess.run(command, check=True, capture_output=True, text=True, errors="replace")
     return result.stdout + result.stderr

@@ -26,15 +26,23 @@ class Sentinels:
 
     def spellings(self) -> dict[str, str]:
         """Return what to search for, with the secret's name: itself, and itself inside of something in Base64."""
-        return {spelling: name for name, secret in vars(self).items() for spelling in spelt(secret)}
+        found = {spelling: name for name, secret in vars(self).items() for spelling in spelt(secret.encode())}
+        # The line is itself Base64, of what stands elsewhere in another place: in a key without the PEM around it.
+        return found | dict.fromkeys(encoded(base64.b64decode(self.rsa)), "rsa")
 
 
-def spelt(secret: str) -> list[str]:
-    """Return a secret as it is, and what is always in the Base64 of a text that holds it, at any of three offsets."""
-    return [secret, *(_inside(offset, secret) for offset in range(3))]
+def spelt(secret: bytes) -> list[str]:
+    """Return a secret as it is, and in Base64."""
+    return [secret.decode(), *encoded(secret)]
 
 
-def _inside(offset: int, secret: str) -> str:
-    text = base64.b64encode(b"\0" * offset + secret.encode()).decode().rstrip("=")
+def encoded(secret: bytes) -> list[str]:
+    """Return what is always in the Base64 of a text that holds the secret, at any of three offsets; in URLs, too."""
+    plain = [_inside(offset, secret) for offset in range(3)]
+    return sorted({*plain, *(text.translate(str.maketrans("+/", "-_")) for text in plain)})
+
+
+def _inside(offset: int, secret: bytes) -> str:
+    text = base64.b64encode(b"\0" * offset + secret).decode().rstrip("=")
     # The first and the last characters depend on the neighbours, too.
     return text[(0, 2, 3)[offset] : -1]

@@ -1,0 +1,98 @@
+"""Every verb that succeeds, at every verbosity and in check mode: no secret is where it may not be."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lab.checkout import append
+from tests.lab.conftest import CHECKOUT
+from tests.lab.conftest import Nas
+from tests.leaks.scene import Scene
+
+VERBS = (
+    "rebuild --force", "rebuild-all --force", "restart --all", "stop --all", "start", "rollback",
+    "restore --auth latest", "recover", "unlock", "bootstrap", "status", "logs", "history --json", "doctor",
+)  # fmt: skip
+# The highest verbosity shows what the lower ones do and more; these are quick.
+QUIETER = ("status -v", "logs -vv", "doctor -vvv", "history -vvvv", "unlock", "stop -v", "start -vv")
+CHECKED = (
+    "rebuild", "rebuild-all", "restart", "stop", "start", "rollback", "restore --auth latest", "recover", "unlock",
+    "bootstrap", "doctor",
+)  # fmt: skip
+ENV_FILE = f"{CHECKOUT}/.env"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_a_verb_that_succeeds_leaks_nothing(scene: Scene, verb: str) -> None:
+    """With differences and all of Ansible's own output, over a login of its own."""
+    with scene.watched() as watch:
+        result = watch.keep(scene.loopdeploy(*verb.split(), "--diff", "-vvvvv"))
+    assert len(result.stdout) > 1000
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert watch.leaks == []
+    assert watch.beat < 0.05
+
+
+@pytest.mark.parametrize("verb", QUIETER)
+def test_a_lower_verbosity_leaks_nothing(scene: Scene, verb: str) -> None:
+    """In the words of loopdeploy, and at each level of Ansible's own."""
+    with scene.watched() as watch:
+        result = watch.keep(scene.loopdeploy(*verb.split(), "--diff"))
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert watch.leaks == []
+
+
+@pytest.mark.parametrize("verb", CHECKED)
+def test_check_mode_with_differences_leaks_nothing(scene: Scene, checkout: Nas, verb: str) -> None:
+    """Something would change, and is told of."""
+    append(checkout, "CHECKED = True")
+    with scene.watched() as watch:
+        result = watch.keep(scene.loopdeploy(*verb.split(), "--check", "--diff", "-vvvvv"))
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert watch.leaks == []
+
+
+@pytest.mark.parametrize("verbosity", ["", "-v", "-vv", "-vvv", "-vvvv"])
+def test_ansible_playbook_leaks_nothing(scene: Scene, verbosity: str) -> None:
+    """Used without loopdeploy, a container newly made."""
+    scene.nas.docker("rm", "--force", "loop-api")
+    with scene.watched() as watch:
+        result = watch.keep(scene.ansible_playbook("rebuild", "--diff", *filter(None, [verbosity])))
+    assert result.returncode == 0, result.stdout[-2000:]
+    assert watch.leaks == []
+
+
+@pytest.mark.parametrize(("end", "code"), [("", 0), ("'", 1)], ids=["whole", "broken"])
+def test_keys_of_the_env_file_leak_nothing(scene: Scene, end: str, code: int) -> None:
+    """Of a whole one they come into the container; a broken one is refused, and not quoted."""
+    lines = f"export OPENAI_API_KEY={scene.secrets.openai}\nANTHROPIC_API_KEY={end}{scene.secrets.anthropic}\n"
+    try:
+        with scene.variables(vault_openai_api_key="", vault_anthropic_api_key=""), scene.watched() as watch:
+            scene.nas.run("sh", "-c", f"umask 077; cat > {ENV_FILE}", stdin=lines)
+            result = watch.keep(scene.loopdeploy("rebuild", "--force", "--diff", "-vvvvv"))
+        assert result.returncode == code, result.stderr[-2000:]
+        assert watch.leaks == []
+        environment = scene.nas.inspect("loop-api")["Config"]["Env"]
+        assert f"ANTHROPIC_API_KEY={scene.secrets.anthropic}" in environment
+    finally:
+        scene.nas.run("rm", "-f", ENV_FILE)
+        # Else the container would make an empty one at its next start, where it hides the one that was.
+        scene.loopdeploy("rebuild", "--force")
+
+
+def test_a_password_in_a_note_is_not_quoted(scene: Scene) -> None:
+    """`doctor` names the file and the line, and fails."""
+    note = scene.kept("ssh", "note", text=f"sshpass -p {scene.secrets.ssh} ssh nas")
+    with scene.watched() as watch:
+        result = watch.keep(scene.loopdeploy("doctor", "--scan", note, "-vvvvv"))
+    assert result.returncode == 1, result.stderr[-2000:]
+    assert watch.leaks == []
+
+
+def test_what_a_secret_is_for_is_no_leak(scene: Scene) -> None:
+    """The services have their keys in their environment, and nothing else is found when nothing is done."""
+    assert f"OPENAI_API_KEY={scene.secrets.openai}" in scene.nas.inspect("loop-api")["Config"]["Env"]
+    with scene.watched() as watch:
+        scene.nas.docker("exec", "loop-api", "sleep", "0.3")
+    assert watch.leaks == []
+    assert ("openai", "environment of a service: OPENAI_API_KEY") in watch.allowed
