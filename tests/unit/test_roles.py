@@ -12,6 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from loopdeploy.explain import HEALTH_TASK
+from loopdeploy.explain import REACHED_TASK
+from loopdeploy.explain import REPORT_TASK
+from loopdeploy.progress import HEALED
+
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 SERVICES = ["loop_auth", "loop_api"]
 # A vault is no place to document; these come from the inventory, too.
@@ -93,3 +98,10 @@ def test_history_learns_the_step_whose_failure_was_worded(tmp_path: Path) -> Non
     result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
     assert result.returncode == 0, result.stdout + result.stderr
     assert (tmp_path / "told").read_text() == "Build loop-api: worded"
+
+
+def test_command_knows_tasks_by_the_names_that_they_have() -> None:
+    """What it tells of them depends on it."""
+    files = (ROLES / "loop_service" / "tasks").glob("*.yml")
+    names = {task["name"] for file in files for task in tasks(yaml.safe_load(file.read_text()))}
+    assert {HEALED, HEALTH_TASK, REACHED_TASK, REPORT_TASK} <= names
