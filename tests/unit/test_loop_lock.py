@@ -123,9 +123,7 @@ def test_owner_of_whom_nothing_is_known_is_not_alive(
     assert filters["loop_lock_alive"]({**mine, **changes}) is False
 
 
-def test_ended_owner_is_not_alive(
-    filters: Filters, mine: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ended_owner_is_not_alive(filters: Filters, mine: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """Gone, or a zombie; and on macOS nobody can tell."""
     assert filters["loop_lock_alive"]({**mine, "pid": ended()}) is False
     for born in ("", "ended"):
