@@ -164,6 +164,8 @@ def test_logs_are_narrowed_by_service_lines_time_and_pattern(nas: Nas) -> None:
     lines = deploy("logs", "loop-api", "--since", "1m", "--grep", "needle").stdout.splitlines()
     assert len(lines) == 2
     assert lines[1].endswith("needle")
+    lines = deploy("logs", "loop-api", "--grep", "no-such-needle").stdout.splitlines()
+    assert lines == ["loop-api:", "its log has no line that matches no-such-needle"]
 
 
 def test_a_container_that_does_not_become_healthy_says_why(nas: Nas, inventory: Callable[..., Path]) -> None:
