@@ -151,7 +151,7 @@ def recover(target: Target) -> None:
 
 @verb
 def unlock(target: Target) -> None:
-    """Remove the lock that a run left which is not running any more."""
+    """Remove the lock of a run that was killed on another machine."""
     run_playbook("unlock", target)
 
 

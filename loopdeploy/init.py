@@ -69,7 +69,8 @@ def init(
     directory = directory or _directory(target)
     if only_pin:
         pin(directory, _host_key(*address_and_port(directory), host_key_fingerprint))
-        click.echo(f"The host key is pinned in {directory / KNOWN_HOSTS}.")
+        pinned = f"The host key is pinned in {directory / KNOWN_HOSTS}: see with `loopdeploy doctor` that it counts."
+        click.echo(_advised(pinned, directory))
         return
     _require_leave(directory, replace)
     address = _plain(address or ask("Address of the NAS", "--address"), "--address")
@@ -78,38 +79,36 @@ def init(
     host_key = _host_key(address, port, host_key_fingerprint)
     answers = Answers(address, port, login, host_key, secrets=_secrets(files))
     for sentence in write_inventory(directory, answers, _new_vault_password(target)):
-        click.echo(sentence, err=True)
-    click.echo(
-        f"The inventory {directory} is written, its vault encrypted. Next: `loopdeploy{_named(directory)} bootstrap`"
-    )
+        click.echo(_advised(sentence, directory), err=True)
+    written = f"The inventory {directory} is written and its vault encrypted: go on with `loopdeploy bootstrap`."
+    click.echo(_advised(written, directory))
 
 
 def _directory(target: Target) -> Path:
     if target.inventory == "lab":
-        raise SetupError("The inventory lab comes with loopdeploy: name another one for your NAS.")
+        raise SetupError("The inventory lab comes with loopdeploy: name another one for your NAS with -i.")
     is_path = "/" in target.inventory or Path(target.inventory).exists()
     return Path(target.inventory) if is_path else Path("inventory", target.inventory)
 
 
-def _named(directory: Path) -> str:
-    """Return the option with which the other verbs find ``directory``, none where they look by themselves."""
+def _advised(text: str, directory: Path) -> str:
+    """Return ``text`` with ``directory`` in each command that it advises; where all look by themselves, as it is."""
     if directory == Path("inventory", "production"):
-        return ""
-    return f" -i {directory.name if directory.parent == Path('inventory') else directory}"
+        return text
+    named = directory.name if directory.parent == Path("inventory") else directory
+    return text.replace("`loopdeploy ", f"`loopdeploy -i {named} ")
 
 
 def _require_leave(directory: Path, replace: bool) -> None:
-    there = existing(directory)
+    there = [str(file.relative_to(directory)) for file in existing(directory)]
     if not there or replace:
         return
-    question = f"{' and '.join(map(str, there))} is there already and nothing was changed. Write the inventory anew?"
+    kept = f"{directory} already has {' and '.join(there)}, and nothing was changed"
+    change = "change a secret with `loopdeploy vault set NAME`"
     if not on_terminal():
-        raise SetupError(
-            f"{' and '.join(map(str, there))} is there already and nothing was changed: change a secret with"
-            " `loopdeploy vault set`, or write all of it anew with --replace."
-        )
-    if not confirm(question, "--replace"):
-        raise SetupError("Nothing was changed: change a secret with `loopdeploy vault set`.")
+        raise SetupError(_advised(f"{kept}: {change}, or write all of it anew with --replace.", directory))
+    if not confirm(f"{kept}; write it anew?", "--replace"):
+        raise SetupError(_advised(f"Nothing was changed in {directory}: {change}.", directory))
 
 
 def _plain(text: str, option: str) -> str:
@@ -121,7 +120,7 @@ def _plain(text: str, option: str) -> str:
 def _port() -> int:
     text = ask("SSH port", "--port", default="22") if on_terminal() else "22"
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
-        raise SetupError(f"{text!r} is no port: it is a number from 1 to 65535.")
+        raise SetupError(f"{text!r} is no port: give --port a number from 1 to 65535.")
     return int(text)
 
 
@@ -136,7 +135,10 @@ def _host_key(address: str, port: int, fingerprint: str | None) -> HostKey:
     click.echo(f"The NAS's host key: {keys[0].kind} {keys[0].fingerprint}", err=True)
     click.echo(f"On the NAS itself it is shown by: {keys[0].command}", err=True)
     if not confirm("Is it the same?", FINGERPRINT_OPTION):
-        raise SetupError("Nothing was written: the host key is not the NAS's, so somebody else may answer there.")
+        raise SetupError(
+            f"Nothing was written, because somebody else may answer at {address}: correct the address, or call again"
+            " once the NAS shows the same host key."
+        )
     return keys[0]
 
 

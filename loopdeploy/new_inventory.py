@@ -94,7 +94,7 @@ def _kept_vault(directory: Path) -> Iterator[str]:
         names = (vault.with_name(f"{vault.name}.old{number}") for number in chain([""], count(2)))
         kept = next(name for name in names if not name.exists())
         write_whole(kept, vault.read_bytes(), 0o600)
-        yield f"The old vault is kept as {kept}, with its old password."
+        yield f"The old vault is kept as {kept}, with its old password: delete it once you need nothing of it."
 
 
 def _forgotten_login(directory: Path) -> Iterator[str]:

@@ -28,13 +28,15 @@ SILENT = {
 }
 # The task with which a verb that changes something takes the lock.
 BEGIN = "Begin "
+# The task that says what was done about an interrupted run.
+HEALED = "Tell what was healed"
 MARKS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
 
 class Progress:
     """Prints the events of one run; with ``verbose`` Ansible's own output instead.
 
-    ``began`` tells whether the run may hold the lock of the NAS.
+    ``began`` tells whether the run may hold the lock of the NAS, ``healed`` what it finished or undid of another one.
     """
 
     def __init__(self, verbose: bool) -> None:
@@ -42,6 +44,7 @@ class Progress:
         self.live = sys.stderr.isatty() and not verbose
         self.changes = 0
         self.began = False
+        self.healed: list[str] = []
         self._started = time.monotonic()
 
     def __call__(self, event: Event) -> None:
@@ -49,6 +52,8 @@ class Progress:
         kind, data = event["event"], event.get("event_data", {})
         self.changes += is_change(event)
         self.began = self.began or step_name(data).startswith(BEGIN)
+        if kind == "runner_on_ok" and step_name(data) == HEALED:
+            self.healed += data["res"]["msg"]
         if self.verbose:
             if event.get("stdout"):
                 click.echo(event["stdout"])

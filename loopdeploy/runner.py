@@ -35,9 +35,10 @@ ANSIBLE_PLAYBOOK = [sys.executable, "-m", "loopdeploy.ansible"]
 PtyProcess.delayafterclose = property(lambda process: 0.0, lambda process, seconds: None)
 
 
-def run_playbook(name: str, target: Target, **variables: object) -> None:
+def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
     """Run the playbook ``name`` on ``target`` with ``variables``; those left None are not given.
 
+    Return what it finished or undid of an interrupted run, in sentences.
     Raises a LoopdeployError that says what failed. No secret reaches a command line, an environment or a file.
     """
     inventory, vault = target.inventory_path(), target.vault_password()
@@ -80,6 +81,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> None:
         error = failures.error(name)
         raise type(error)(target.advised(error.message))
     click.echo(progress.summary(name), err=True)
+    return progress.healed
 
 
 def _recover(name: str, target: Target, began: bool) -> str:
@@ -87,10 +89,11 @@ def _recover(name: str, target: Target, began: bool) -> str:
     if not began or name == RECOVER:
         return "see `loopdeploy status` for what runs now."
     try:
-        run_playbook(RECOVER, target)
+        healed = run_playbook(RECOVER, target)
     except LoopdeployError as error:
         return f"what it left is finished or undone by the next run, because now it could not be: {error.message}"
-    return "what it left on the NAS was finished or undone, see above for what runs now."
+    done = f"loopdeploy {' and '.join(healed)}" if healed else "nothing on the NAS was left half done"
+    return f"{done}; see above for what runs now."
 
 
 def _options(target: Target, ask_vault_password: bool) -> Iterator[str]:

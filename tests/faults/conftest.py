@@ -98,7 +98,8 @@ def checkout(nas: Nas) -> Iterator[Nas]:
 def left(nas: Nas) -> list[str]:
     """Return what an unfinished run left: containers, journals, the lock."""
     names = nas.docker("ps", "--all", "--format", "{{.Names}}").split()
-    files = nas.run("sh", "-c", f"ls -d {STATE}/swap-*.json {STATE}/lock {STATE}/cancel 2>/dev/null", check=False)
+    ours = " ".join(f"{STATE}/{name}" for name in ("swap-*.json", "restore-*.json", "lock", "cancel"))
+    files = nas.run("sh", "-c", f"ls -d {ours} 2>/dev/null", check=False)
     return [name for name in names if name.endswith(FAMILY)] + files.split()
 
 

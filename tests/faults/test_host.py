@@ -192,6 +192,22 @@ def test_a_rollback_that_cannot_be_undone_says_what_is_down_and_what_to_type(
     next_run_succeeds(nas)
 
 
+def test_a_restore_that_a_power_cut_ended_is_finished(nas: Nas) -> None:
+    """Of its files some were in place; the next verb sees to the rest, and to the container."""
+    deploy("rebuild", "loop-auth", "--force")
+    keys = f"{CHECKOUT}/api/oauth/keys"
+    before = nas.run("ls", keys)
+    backup = nas.run("ls", f"{STATE}/backups").split()[-1]
+    entry = {"new": backup, "before": backup, "policy": {"Name": "unless-stopped"}, "put": False}
+    nas.run("sh", "-c", f"cat > {STATE}/restore-loop-auth.json", stdin=json.dumps(entry))
+    nas.run("touch", f"{keys}/of-another-backup.pem")
+    nas.docker("stop", "loop-auth")
+    assert f"finished the interrupted restore of loop-auth from the backup {backup}" in deploy("recover").stdout
+    assert nas.run("ls", keys) == before
+    assert nas.inspect("loop-auth")["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"
+    next_run_succeeds(nas)
+
+
 def test_the_clock_of_the_nas_is_a_day_off(nas: Nas, quick: Callable[..., Result]) -> None:
     """Locks are counted in uptime and releases by their own names, so nothing expires and nothing is lost."""
     nas.run("sh", "-c", "echo '+1d' > /etc/faketimerc; find / -xdev -name libfaketime.so.1 > /etc/ld.so.preload")

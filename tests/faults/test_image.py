@@ -17,6 +17,7 @@ from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import ROOT
 from tests.lab.conftest import Nas
 from tests.lab.conftest import Result
+from tests.lab.conftest import deploy
 
 UNHEALTHY = """
 @app.middleware("http")
@@ -81,6 +82,7 @@ def test_a_dockerfile_with_a_syntax_error(checkout: Nas, quick: Callable[..., Re
         result = quick("rebuild")
     assert result.returncode == 1
     assert "FORM" in result.stderr
+    assert deploy("history").stdout.rstrip().endswith("at: Build loop-api")
     assert checkout.lives() == before
     assert client.longest < 1.0
     restored(checkout)

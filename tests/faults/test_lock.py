@@ -63,7 +63,22 @@ def test_the_lock_of_another_host_counts(nas: Nas) -> None:
     assert "ann on desk (process 1), who runs stop since then" in result.stderr
     assert loopdeploy("rebuild").returncode == 6
     assert nas.lives() == before
-    assert "ann on desk" in deploy("unlock").stdout
+    assert "removed the lock of ann on desk" in deploy("unlock").stdout
+    next_run_succeeds(nas)
+
+
+def test_unlock_does_not_take_the_lock_of_a_run_that_is_alive_here(nas: Nas) -> None:
+    """It says whose it is and how to end it; once that run is gone, the next verb takes the lock over."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        born = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[19]
+        owner = {**mine(process.pid), "token": f"x:{born}", "lease": 3600}
+        lock(nas, **owner, until=int(float(nas.run("cat", "/proc/uptime").split()[0])) + 3000)
+        result = loopdeploy("unlock")
+        process.kill()
+    assert result.returncode == 6, result.stdout + result.stderr
+    assert f"(process {process.pid}), who runs rebuild since then: that run is alive" in result.stderr
+    assert nas.run("ls", f"{STATE}/lock").split() == ["owner.json"]
+    assert "that run is gone" in deploy("restart").stdout
     next_run_succeeds(nas)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.conftest import CHECKOUT
+from tests.lab.conftest import DOCKER
 from tests.lab.conftest import SERVICES
 from tests.lab.conftest import STATE
 from tests.lab.conftest import Nas
@@ -71,11 +72,26 @@ def test_rollback_goes_back_to_what_ran_and_to_a_named_release(changed_code: Nas
     assert back["Id"] not in (first["Id"], second["Id"])
     assert (back["Image"], back["Config"]["Labels"]["loopdeploy.release"]) == (second["Image"], release)
     assert changed_code.get(8082, "/openapi.json")["info"]["title"] == "loop-api, changed"
+    again = deploy("rollback", "--to", release)
+    assert f"loop-api runs release {release} already" in again.stdout and "nothing changed" in again.stderr
+    assert changed_code.inspect("loop-api")["Id"] == back["Id"]
     assert changed_code.life("loop-auth") == auth
     refused = loopdeploy("rollback", "--to", "20000101T000000Z-0000000")
     assert refused.returncode == 1
     assert "20000101T000000Z-0000000" in refused.stderr
     assert changed_code.inspect("loop-api")["Id"] == back["Id"]
+
+
+def test_rollback_with_nothing_to_go_back_to_touches_nothing(nas: Nas) -> None:
+    """No backup is made for it; it says what can be named instead."""
+    nas.run(DOCKER, "rm", "--force", "loop-auth-previous", check=False)
+    backups, lives = f"ls {STATE}/backups 2>&1", nas.lives()
+    before = nas.run("sh", "-c", backups, check=False)
+    result = loopdeploy("rollback", "loop-auth")
+    assert result.returncode == 1
+    assert "no container loop-auth-previous" in result.stderr and "--to" in result.stderr
+    assert nas.run("sh", "-c", backups, check=False) == before
+    assert nas.lives() == lives
 
 
 def test_rebuild_all_keeps_the_signing_keys(nas: Nas, inventory: Callable[..., Path]) -> None:
@@ -167,6 +183,8 @@ def test_logs_are_narrowed_by_service_lines_time_and_pattern(nas: Nas) -> None:
     lines = deploy("logs", "loop-api", "--since", "1m", "--grep", "needle").stdout.splitlines()
     assert len(lines) == 2
     assert lines[1].endswith("needle")
+    lines = deploy("logs", "loop-api", "--grep", "no-such-needle").stdout.splitlines()
+    assert lines == ["loop-api:", "its log has no line that matches no-such-needle"]
 
 
 def test_a_container_that_does_not_become_healthy_says_why(nas: Nas, inventory: Callable[..., Path]) -> None:

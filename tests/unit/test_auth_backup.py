@@ -207,6 +207,8 @@ def test_second_failure_says_what_is_down(
     assert kind == "failed"
     (made,) = [name for name in auth.names() if name != backup]
     assert f"that is the backup {made}: mend the cause and run `loopdeploy restore --auth {made}`" in result["msg"]
+    # Else the next run, that one among them, would try the same again first.
+    assert not Path(engine.path).with_name("restore-loop-auth.json").exists()
 
 
 def test_full_list_of_backups_does_not_lose_the_wanted_one(

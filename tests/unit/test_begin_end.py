@@ -128,11 +128,12 @@ def test_history_that_cannot_be_written_takes_no_lock(docker: Path, state: Path)
     assert not (state / "lock").exists()
 
 
-def test_journal_of_an_interrupted_swap_is_told(docker: Path, state: Path) -> None:
+@pytest.mark.parametrize("journal", ["swap-loop-api.json", "restore-loop-api.json"])
+def test_journal_of_what_was_interrupted_is_told(docker: Path, state: Path, journal: str) -> None:
     """So that the verb heals it first."""
     state.mkdir()
-    (state / "swap-loop-api.json").touch()
-    assert f"{state}/swap-loop-api.json" in begin(docker, state)
+    (state / journal).touch()
+    assert f"{state}/{journal}" in begin(docker, state)
 
 
 def test_end_writes_the_outcome_and_gives_the_lock_back(docker: Path, state: Path) -> None:

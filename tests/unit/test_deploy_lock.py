@@ -155,15 +155,54 @@ def test_check_mode_takes_nothing(run: Run, state: Path) -> None:
     assert owner(state) == ANN["token"] and not (state / "history.jsonl").exists()
 
 
-@pytest.mark.parametrize(("there", "why"), [(True, f"removed the lock of {WHO}"), (False, "")])
+def unlock(run: Run, state: Path, check_mode: bool = False, **more: object) -> tuple[str, dict[str, Any]]:
+    """Remove the lock."""
+    return run("deploy_lock", check_mode, state_dir=str(state), state="absent", **more)
+
+
+@pytest.mark.parametrize(("there", "why"), [(True, f"removed the lock of {WHO}; if that run is alive"), (False, "")])
 @pytest.mark.parametrize("check_mode", [True, False])
-def test_unlock_removes_it_whoever_holds_it(run: Run, state: Path, there: bool, why: str, check_mode: bool) -> None:
-    """The operator knows better."""
+@pytest.mark.parametrize("alive", [None, "bob@lap:2:2"])
+def test_unlock_removes_it_whoever_holds_it(
+    run: Run, state: Path, there: bool, why: str, check_mode: bool, alive: str | None
+) -> None:
+    """The operator knows better; that another run is alive is no reason to keep it."""
     if there:
         held(state)
-    kind, result = run("deploy_lock", check_mode, state_dir=str(state), state="absent")
-    assert (kind, result["changed"], result["why"]) == ("ok", there, why)
+    kind, result = unlock(run, state, check_mode, alive=alive)
+    assert (kind, result["changed"], bool(result["owner"])) == ("ok", there, there)
+    assert result["why"].startswith(why) and bool(result["why"]) is bool(why)
     assert (state / "lock").exists() is (there and check_mode)
+
+
+@pytest.mark.parametrize("check_mode", [True, False])
+def test_unlock_leaves_a_run_that_is_alive_its_lock(run: Run, state: Path, check_mode: bool) -> None:
+    """Whose it is, since when, and how to end it."""
+    held(state)
+    kind, result = unlock(run, state, check_mode, alive=ANN["token"])
+    assert kind == "failed"
+    assert result["msg"].startswith(f"The NAS is locked by {WHO}: that run is alive") and "`kill 1`" in result["msg"]
+    assert owner(state) == ANN["token"] and not (state / "history.jsonl").exists()
+
+
+def test_unlock_writes_down_what_the_run_replaced(run: Run, state: Path) -> None:
+    """It was interrupted, and cannot say it any more; that nobody knows whose a lock was hinders nothing."""
+    held(state)
+    (state / "lock" / "swaps.jsonl").write_text('{"service": "loop-api"}\n')
+    unlock(run, state)
+    (line,) = history(state)
+    assert (line["token"], line["outcome"], line["swaps"]) == (ANN["token"], "interrupted", [{"service": "loop-api"}])
+    held(state, text="{")
+    assert unlock(run, state)[1]["why"].startswith("removed the lock of an unknown run")
+    assert len(history(state)) == 1
+
+
+def test_unlock_works_on_a_full_disk(run: Run, state: Path) -> None:
+    """A directory in the history's place stands for one."""
+    held(state)
+    (state / "history.jsonl").mkdir()
+    assert unlock(run, state)[0] == "ok"
+    assert not (state / "lock").exists()
 
 
 TAKE = """

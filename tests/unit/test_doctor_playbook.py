@@ -17,6 +17,7 @@ PASSWORD = "right-to-the-nas"
 # Runs its last argument here, unless it is told what to say instead.
 SSH = """#!/bin/sh
 echo >>{here}/logins
+printf '%s\n' "$@" | grep ControlPath >>{here}/control-paths
 [ ! -e {here}/refusal ] || {{ cat {here}/refusal >&2; exit 255; }}
 for last; do :; done
 exec sh -c "$last"
@@ -86,6 +87,12 @@ def doctor(
 def logins(here: Path) -> int:
     """Return how often ssh was started."""
     return len((here / "logins").read_text().splitlines())
+
+
+def test_every_doctor_logs_in_anew(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Over a connection that an earlier run kept it would not notice a password that became wrong meanwhile."""
+    doctor(here, capsys)
+    assert (here / "control-paths").read_text() == 'ControlPath="none"\n'
 
 
 @pytest.fixture

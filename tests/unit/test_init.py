@@ -145,8 +145,10 @@ def test_second_run_of_a_script_changes_nothing(nas: FakeNas, files: dict[str, s
     before = snapshot()
     result = scripted(nas, files)
     assert result.exit_code == 2
-    assert "hosts.yml and inventory/production/group_vars/loop/vault.yml is there already" in result.output
-    assert "--replace" in result.output
+    assert result.output == (
+        "Error: inventory/production already has hosts.yml and group_vars/loop/vault.yml, and nothing was changed:"
+        " change a secret with `loopdeploy vault set NAME`, or write all of it anew with --replace.\n"
+    )
     assert snapshot() == before
 
 
@@ -180,7 +182,7 @@ def test_replace_keeps_each_old_vault_where_ansible_does_not_read_it(nas: FakeNa
     first = vault.read_bytes()
     Path(files["vault-password"]).write_text("another")
     result = scripted(nas, files, "--replace")
-    assert f"The old vault is kept as {vault}.old, with its old password." in result.output
+    assert f"The old vault is kept as {vault}.old, with its old password: delete it" in result.output
     assert scripted(nas, files, "--replace").exit_code == 0
     assert (Path(f"{vault}.old").read_bytes(), Path(f"{vault}.old").stat().st_mode & 0o777) == (first, 0o600)
     assert Path(f"{vault}.old2").exists()
@@ -295,7 +297,9 @@ def test_inventory_is_written_where_the_other_verbs_look(
     """-i means the same before and behind init, and the next step is named so that it can be copied."""
     result = scripted(nas, files, "-i", option)
     assert host(Path(directory))["ansible_user"] == "ann"
-    assert f"Next: `loopdeploy -i {option.removeprefix('./')} bootstrap`" in result.output
+    named = option.removeprefix("./")
+    assert f"go on with `loopdeploy -i {named} bootstrap`." in result.output
+    assert f"with `loopdeploy -i {named} vault set NAME`" in scripted(nas, files, "-i", option).output
 
 
 def test_lab_needs_no_init(nas: FakeNas, files: dict[str, str]) -> None:

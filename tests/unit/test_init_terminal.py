@@ -75,7 +75,7 @@ def test_operator_is_asked_and_nothing_secret_is_echoed(nas: FakeNas, terminals:
     assert terminal.end() == 0, terminal.seen
     assert nas.pinned("ed25519").split()[2]
     assert "SHA256:" in terminal.seen and "ssh-keygen -lf /etc/ssh/ssh_host_ed25519_key.pub" in terminal.seen
-    assert "Next: `loopdeploy bootstrap`" in terminal.seen
+    assert "go on with `loopdeploy bootstrap`." in terminal.seen
     assert not [secret for secret in SECRETS if secret in terminal.seen]
     assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
     assert variables() == {
@@ -91,7 +91,7 @@ def test_refused_host_key_ends_it_before_a_password_is_typed(terminals: list[Ter
     terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
     terminal.answer("Is it the same? [y/N]: ", "n")
     assert terminal.end() == 2
-    assert "somebody else may answer there" in terminal.seen
+    assert "somebody else may answer at nas.lan" in terminal.seen
     assert snapshot() == {}
 
 
@@ -100,8 +100,9 @@ def test_second_run_asks_before_anything(nas: FakeNas, files: dict[str, str], te
     scripted(nas, files)
     before = snapshot()
     terminals.append(terminal := Terminal())
-    terminal.answer("is there already and nothing was changed. Write the inventory anew? [y/N]: ", "")
+    terminal.answer("group_vars/loop/vault.yml, and nothing was changed; write it anew? [y/N]: ", "")
     assert terminal.end() == 2
+    assert "Nothing was changed in inventory/production: change a secret with" in terminal.seen
     assert snapshot() == before
 
 

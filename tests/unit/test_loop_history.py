@@ -56,6 +56,14 @@ def test_failure_names_its_step(history: Any) -> None:
     assert rows(history(lines(START, {**failed, "swaps": [SWAP]}), False, 20))[0][4].startswith("loop-api old -> new")
 
 
+def test_run_that_lost_its_lock_keeps_what_it_replaced(history: Any) -> None:
+    """Whoever took the lock wrote it down; the run itself ends without knowing."""
+    lost = {**END, "outcome": "interrupted"}
+    assert rows(history(lines(START, lost, {**END, "swaps": []}), False, 20)) == rows(
+        history(lines(START, END), False, 20)
+    )
+
+
 def test_run_that_failed_before_it_had_the_lock_is_shown(history: Any) -> None:
     """It has an end and no start."""
     assert rows(history(lines({**END, "outcome": "failed", "swaps": []}), False, 20))[0][1:4] == [

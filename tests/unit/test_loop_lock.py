@@ -102,9 +102,33 @@ def test_owner_of_whom_nothing_is_known_is_not_dead(
 
 
 @pytest.mark.parametrize("owner", [{}, {"held": True}])
-def test_unknown_owner_is_not_dead(filters: Filters, owner: dict[str, Any]) -> None:
+def test_unknown_owner_is_neither_dead_nor_alive(filters: Filters, owner: dict[str, Any]) -> None:
     """A lock that is just being made has none yet."""
-    assert filters["loop_lock_dead"](owner) is False
+    assert (filters["loop_lock_dead"](owner), filters["loop_lock_alive"](owner)) == (False, False)
+
+
+def test_running_owner_is_alive(filters: Filters, mine: dict[str, Any]) -> None:
+    """So nobody takes its lock from it unseen."""
+    assert filters["loop_lock_alive"](mine) is True
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"user": "ann"}, {"host": "desk"}, {"place": "x"}, {"pid": "x"}, {"pid": None}, {"pid": -1}, {"token": "x:1"}],
+)
+def test_owner_of_whom_nothing_is_known_is_not_alive(
+    filters: Filters, mine: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    """What cannot be proved keeps no lock from an operator who knows better."""
+    assert filters["loop_lock_alive"]({**mine, **changes}) is False
+
+
+def test_ended_owner_is_not_alive(filters: Filters, mine: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gone, or a zombie; and on macOS nobody can tell."""
+    assert filters["loop_lock_alive"]({**mine, "pid": ended()}) is False
+    for born in ("", "ended"):
+        monkeypatch.setitem(filters["loop_lock_alive"].__globals__, "_born", lambda pid, born=born: born)
+        assert filters["loop_lock_alive"]({**mine, "token": f"x:{born}"}) is False
 
 
 def test_without_proc_the_process_alone_counts(

@@ -112,6 +112,7 @@ def results(run: Run, engine: ScriptedEngine, tmp_path: Path, home: Path) -> dic
         ("release_images", {"repository": "loop-api", **docker}),
         ("auth_backup", files),
         ("auth_backup", {**files, "state": "restored", "backup": "latest", "container": "loop-api", **state, **docker}),
+        ("auth_backup", {**files, "state": "healed", "container": "loop-api", **state, **docker}),
     ]
     wanted.append(("doctor", doctor_parameters(answer={"unreachable": True})))
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in MODULES}

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+
+from loopdeploy.explain import HEALTH_TASK
+from loopdeploy.explain import REACHED_TASK
+from loopdeploy.explain import REPORT_TASK
+from loopdeploy.progress import HEALED
 
 ROLES = Path(__file__).resolve().parents[2] / "roles"
 SERVICES = ["loop_auth", "loop_api"]
@@ -54,3 +64,44 @@ def test_a_service_role_only_declares(role: str) -> None:
     assert sorted(path.name for path in (ROLES / role).iterdir()) == ["defaults", "meta"]
     names = {name.removeprefix(f"{role}_") for name in defaults(role)}
     assert {"container", "build", "rollout", "port"} <= names
+
+
+def tasks(found: Any) -> Iterator[dict[str, Any]]:
+    """Return every task in what a file of tasks holds, those in blocks, too."""
+    for task in found or []:
+        yield task
+        for section in ("block", "rescue", "always"):
+            yield from tasks(task.get(section))
+
+
+@pytest.mark.parametrize("file", ["build", "create", "explain"])
+def test_task_that_words_a_failure_has_the_name_of_the_step_that_failed(file: str) -> None:
+    """The history shows the name of the last task that failed."""
+    path = ROLES / "loop_service" / "tasks" / f"{file}.yml"
+    words = [task for task in tasks(yaml.safe_load(path.read_text())) if "ansible.builtin.fail" in task]
+    assert [task["name"] for task in words] == ["{{ ansible_failed_task.name }}"]
+
+
+def test_history_learns_the_step_whose_failure_was_worded(tmp_path: Path) -> None:
+    """Ansible itself names it so, whatever ran between the two."""
+    failing = {"name": "Build {{ 'loop-api' }}", "ansible.builtin.fail": {"msg": "no"}}
+    between = {"name": "Look", "ansible.builtin.debug": {"msg": "x"}}
+    worded = {"name": "{{ ansible_failed_task.name }}", "ansible.builtin.fail": {"msg": "worded"}}
+    step = {"name": "Build or say why not", "block": [failing], "rescue": [between, worded]}
+    told = "{{ ansible_failed_task.name }}: {{ ansible_failed_result.msg }}"
+    tell = {"name": "Tell", "ansible.builtin.copy": {"content": told, "dest": str(tmp_path / "told")}}
+    tell["vars"] = {"ansible_python_interpreter": sys.executable}
+    play = {"hosts": "all", "gather_facts": False, "tasks": [{"name": "Try", "block": [step], "rescue": [tell]}]}
+    (tmp_path / "play.yml").write_text(json.dumps([play]))
+    (tmp_path / "hosts.yml").write_text("all: {hosts: {nas: {ansible_connection: local}}}")
+    command = [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "hosts.yml", "play.yml"]
+    result = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (tmp_path / "told").read_text() == "Build loop-api: worded"
+
+
+def test_command_knows_tasks_by_the_names_that_they_have() -> None:
+    """What it tells of them depends on it."""
+    files = (ROLES / "loop_service" / "tasks").glob("*.yml")
+    names = {task["name"] for file in files for task in tasks(yaml.safe_load(file.read_text()))}
+    assert {HEALED, HEALTH_TASK, REACHED_TASK, REPORT_TASK} <= names

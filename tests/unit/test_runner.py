@@ -21,6 +21,7 @@ from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.interruption import GRACE
+from loopdeploy.progress import HEALED
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
@@ -63,18 +64,23 @@ def directories(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return noted
 
 
-def run(content: Path, *tasks: dict[str, Any], target: Target | None = None, **variables: object) -> None:
+def run(content: Path, *tasks: dict[str, Any], target: Target | None = None, **variables: object) -> list[str]:
     """Run ``tasks`` as a playbook."""
     play = {"hosts": "loop", "gather_facts": False, "tasks": tasks}
     (content / "playbooks" / "x.yml").write_text(json.dumps([play]))
     target = target or Target()
     target.inventory = str(content / "hosts.yml")
-    run_playbook("x", target, **variables)
+    return run_playbook("x", target, **variables)
 
 
 def say(message: str) -> dict[str, Any]:
     """Return a task that says ``message``."""
     return {"name": "Say it", "ansible.builtin.debug": {"msg": message}}
+
+
+def heal() -> dict[str, Any]:
+    """Return the task that says what was done about an interrupted run."""
+    return {**say("{{ ['undid healed', 'removed the rest'] }}"), "name": HEALED}
 
 
 def shell(command: str) -> dict[str, Any]:
@@ -130,6 +136,12 @@ def test_variables_reach_the_play_unless_they_are_none(content: Path, capsys: py
     """What the operator leaves open keeps the playbook's default."""
     run(content, say("{{ given | join(' ') }} {{ open | default('default') }}"), given=["a", "b c"], open=None)
     assert capsys.readouterr().out == "a b c default\n"
+
+
+def test_what_was_healed_is_returned(content: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also said, as every message; nothing else is among it."""
+    assert run(content, say("other"), heal()) == ["undid healed", "removed the rest"]
+    assert capsys.readouterr().out == "other\nundid healed\nremoved the rest\n"
 
 
 def test_check_changes_nothing(content: Path) -> None:
@@ -202,7 +214,8 @@ def test_interrupted_run_ends_soon_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("recovery", "sentence"),
     [
-        (say("healed"), "x did not finish; what it left on the NAS was finished or undone, see above"),
+        (say("healed"), "x did not finish; nothing on the NAS was left half done; see above for what runs now"),
+        (heal(), "x did not finish; loopdeploy undid healed and removed the rest; see above for what runs now"),
         (shell("exit 3"), "finished or undone by the next run, because now it could not be: nas: Run it: non-zero"),
     ],
 )
@@ -224,7 +237,7 @@ def test_run_that_held_the_lock_is_recovered_when_interrupted(
         run(content, {**shell(f"touch {started}; exec sleep 60"), "name": "Begin x"})
     thread.join()
     assert error.value.exit_code == 130
-    assert ("healed" in capsys.readouterr().out) is ("was finished" in sentence)
+    assert ("healed" in capsys.readouterr().out) is ("see above" in sentence)
 
 
 def test_interruption_before_the_first_event_ends_the_run(content: Path, mark: str) -> None:

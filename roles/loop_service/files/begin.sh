@@ -37,7 +37,7 @@ fi
 names=
 for service in $services; do
   names="$names $service $service-candidate $service-next $service-discard"
-  ls "$state/swap-$service.json" 2>/dev/null
+  ls "$state/swap-$service.json" "$state/restore-$service.json" 2>/dev/null
 done
 found=$("$docker" container inspect --format "$format {{.ResolvConfPath}}" $names 2>/dev/null)
 printf '%s\n' "$found"

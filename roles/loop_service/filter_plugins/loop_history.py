@@ -20,7 +20,9 @@ def loop_history(lines: list[str], as_json: bool, count: int) -> list[str] | str
             runs[run] = _begun(entry)
         elif entry.get("event") == "end":
             known = runs.setdefault(run, _begun(entry))  # what failed before it held the lock
-            known.update({key: entry.get(key) for key in ("outcome", "step", "swaps")}, ended=entry.get("at"))
+            # A run that lost its lock does not know any more what it replaced; whoever took it wrote that down.
+            swaps = entry.get("swaps") or known.get("swaps", entry.get("swaps"))
+            known.update(outcome=entry.get("outcome"), step=entry.get("step"), swaps=swaps, ended=entry.get("at"))
     shown = list(runs.values())[-count:]
     return json.dumps(shown) if as_json else [HEADER, *map(_row, shown)]
 

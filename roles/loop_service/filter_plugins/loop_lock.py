@@ -35,7 +35,7 @@ def _place() -> str:
         return ""
 
 
-def _born(pid: int) -> str:
+def _born(pid: object) -> str:
     """Return when a process began, in the kernel's ticks; a process id alone is used again.
 
     Empty where there is no /proc to ask, as on macOS; "ended" of a zombie. See proc(5), fields 3 and 22 of ``stat``.
@@ -60,8 +60,7 @@ def loop_lock_owner(lines: list[str]) -> dict[str, Any]:
 
 def loop_lock_dead(owner: dict[str, Any]) -> bool:
     """Return whether the owner was a process of this user on this host, and is gone."""
-    mine = {"user": getpass.getuser(), "host": socket.gethostname(), "place": _place()}
-    if any(owner.get(key) != value for key, value in mine.items()):
+    if not _is_from_here(owner):
         return False
     pid = owner.get("pid")
     if not isinstance(pid, int) or pid <= 0:
@@ -76,9 +75,27 @@ def loop_lock_dead(owner: dict[str, Any]) -> bool:
     return not str(owner.get("token", "")).endswith(f":{_born(pid)}")
 
 
+def loop_lock_alive(owner: dict[str, Any]) -> bool:
+    """Return whether the owner is a process of this user on this host, and runs; without /proc nobody can know."""
+    if not _is_from_here(owner):
+        return False
+    born = _born(owner.get("pid"))
+    return born not in ("", "ended") and str(owner.get("token", "")).endswith(f":{born}")
+
+
+def _is_from_here(owner: dict[str, Any]) -> bool:
+    mine = {"user": getpass.getuser(), "host": socket.gethostname(), "place": _place()}
+    return all(owner.get(key) == value for key, value in mine.items())
+
+
 class FilterModule:
     """The filters of this file, as Ansible looks for them."""
 
     def filters(self) -> dict[str, object]:
         """Return each filter by its name."""
-        return {"loop_lock_mine": loop_lock_mine, "loop_lock_owner": loop_lock_owner, "loop_lock_dead": loop_lock_dead}
+        return {
+            "loop_lock_mine": loop_lock_mine,
+            "loop_lock_owner": loop_lock_owner,
+            "loop_lock_dead": loop_lock_dead,
+            "loop_lock_alive": loop_lock_alive,
+        }

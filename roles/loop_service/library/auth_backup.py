@@ -11,6 +11,7 @@ description:
   - A backup is whole or not there, readable by root alone, and checked.
   - Bringing one back stops the container, puts the files in place, and starts it again, all in one process on the NAS;
     when it does not become healthy, what ran before is brought back.
+  - Writes into O(state_dir) that it puts files in place, so that the next run finishes what a power cut left.
   - Runs on Python 3.8.
 options:
   database:
@@ -26,9 +27,12 @@ options:
     type: path
     required: true
   state:
-    description: V(present) makes a backup, V(restored) makes one and then brings O(backup) back.
+    description:
+      - V(present) makes a backup.
+      - V(restored) makes one and then brings O(backup) back.
+      - V(healed) finishes what an interrupted V(restored) left.
     type: str
-    choices: [present, restored]
+    choices: [present, restored, healed]
     default: present
   keep:
     description: So many of the newest backups are kept.
@@ -83,7 +87,7 @@ RETURN = r"""
 backup:
   description: Name of the backup that was made; empty when there was nothing to back up.
   type: str
-  returned: success
+  returned: when O(state) is not V(healed)
 restored:
   description: Name of the backup that was brought back.
   type: str
@@ -92,6 +96,11 @@ gap:
   description: Seconds that the container was away.
   type: float
   returned: when O(state) is V(restored)
+healed:
+  description: What was done, in sentences.
+  type: list
+  elements: str
+  returned: when O(state) is V(healed)
 """
 
 
@@ -99,6 +108,7 @@ def main() -> None:
     """Do what the task asks for."""
     from ansible.module_utils.basic import AnsibleModule
     from ansible.module_utils.loop_backup import create
+    from ansible.module_utils.loop_backup import heal
     from ansible.module_utils.loop_backup import restore
     from ansible.module_utils.loop_problem import Problem
 
@@ -107,7 +117,7 @@ def main() -> None:
             "database": {"type": "path", "required": True},
             "keys": {"type": "path", "required": True, "no_log": False},
             "directory": {"type": "path", "required": True},
-            "state": {"type": "str", "choices": ["present", "restored"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "restored", "healed"], "default": "present"},
             "keep": {"type": "int", "default": 5},
             "backup": {"type": "str"},
             "container": {"type": "str"},
@@ -115,11 +125,14 @@ def main() -> None:
             "timeout": {"type": "int", "default": 60},
             "socket": {"type": "path", "default": "/var/run/docker.sock"},
         },
-        required_if=[("state", "restored", ["backup", "container", "state_dir"])],
+        required_if=[
+            ("state", "restored", ["backup", "container", "state_dir"]),
+            ("state", "healed", ["container", "state_dir"]),
+        ],
         supports_check_mode=True,
     )
     try:
-        action = restore if module.params["state"] == "restored" else create
+        action = {"present": create, "restored": restore, "healed": heal}[module.params["state"]]
         module.exit_json(**action(module.params, module.check_mode))
     except Problem as problem:
         module.fail_json(msg=str(problem))

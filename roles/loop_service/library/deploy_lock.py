@@ -17,7 +17,9 @@ options:
     type: path
     required: true
   state:
-    description: V(present) takes the lock over, V(absent) removes it, whoever holds it.
+    description:
+      - V(present) takes the lock over.
+      - V(absent) removes it, whoever holds it but O(alive), and writes into the history that its run was interrupted.
     type: str
     choices: [present, absent]
     default: present
@@ -30,6 +32,9 @@ options:
     default: 3600
   dead:
     description: Token of an owner that is known to be gone.
+    type: str
+  alive:
+    description: Token of an owner that is known to be at work, so that its lock is not removed.
     type: str
 attributes:
   check_mode:
@@ -58,6 +63,10 @@ run:
   description: Token of the run that held the lock before.
   type: str
   returned: success
+owner:
+  description: Who held it before, as O(owner), with C(at); empty when nobody did, or nobody knows.
+  type: dict
+  returned: success
 """
 
 
@@ -74,6 +83,7 @@ def main() -> None:
             "owner": {"type": "dict"},
             "lease": {"type": "int", "default": 3600},
             "dead": {"type": "str"},
+            "alive": {"type": "str"},
         },
         required_if=[("state", "present", ["owner"])],
         supports_check_mode=True,

@@ -76,10 +76,10 @@ def is_cancelled(state: str) -> bool:
 
 
 class Journal:
-    """The one replacement of a service that is under way, as a file: it outlives the process, and a power cut."""
+    """The one replacement of a service, or of its files, that is under way: a file outlives a power cut."""
 
-    def __init__(self, state: str, name: str) -> None:
-        self.path = os.path.join(state, f"swap-{name}.json")
+    def __init__(self, state: str, name: str, kind: str = "swap") -> None:
+        self.path = os.path.join(state, f"{kind}-{name}.json")
 
     def read(self) -> dict[str, Any] | None:
         """Return what was written, None when no replacement is under way."""

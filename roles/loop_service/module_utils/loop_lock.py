@@ -23,16 +23,15 @@ def change_lock(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     lock = os.path.join(params["state_dir"], "lock")
     if not os.path.isdir(params["state_dir"]):
         if check_mode or params["state"] == "absent":
-            return {"changed": params["state"] == "present", "run": "", "why": ""}  # nobody deployed here yet
+            # Nobody deployed here yet.
+            return {"changed": params["state"] == "present", "run": "", "owner": {}, "why": ""}
         os.makedirs(params["state_dir"], mode=0o700)
     with _alone(params["state_dir"]):
         owner = read_owner(lock)
-        facts = {"changed": True, "run": owner.get("token", ""), "why": ""}
+        facts = {"changed": True, "run": owner.get("token", ""), "owner": owner, "why": ""}
         if params["state"] == "absent":
             facts["changed"] = os.path.isdir(lock)
-            facts["why"] = f"removed the lock of {describe(owner)}" if facts["changed"] else ""
-            if facts["changed"] and not check_mode:
-                shutil.rmtree(lock)
+            facts["why"] = _removed(lock, owner, params["alive"], check_mode) if facts["changed"] else ""
             return facts
         if os.path.isdir(lock):
             facts["why"] = f"took over the lock of {describe(owner)}: {why_stale(lock, owner, params['dead'])}"
@@ -41,6 +40,21 @@ def change_lock(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         if not check_mode:
             write_owner(lock, params["owner"], params["lease"])
         return facts
+
+
+def _removed(lock: str, owner: dict[str, Any], alive: str | None, check_mode: bool) -> str:
+    """Remove the lock, and return whose it was; raise a Problem when that run is alive."""
+    if owner and owner.get("token") == alive:
+        raise Problem(
+            f"The NAS is locked by {describe(owner)}: that run is alive on the machine where you are; wait until it is"
+            f" done, or end it with Ctrl-C or `kill {owner.get('pid')}`, then the next verb takes its lock over."
+        )
+    if not check_mode:
+        if owner:
+            with suppress(OSError):  # a full disk must not keep the lock
+                close(os.path.dirname(lock), owner)
+        shutil.rmtree(lock)
+    return f"removed the lock of {describe(owner)}; if that run is alive after all, end it before you start another"
 
 
 def why_stale(lock: str, owner: dict[str, Any], dead: str | None) -> str:
