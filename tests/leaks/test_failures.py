@@ -28,8 +28,8 @@ printf '{{"token": "other", "user": "ann", "host": "desk", "pid": 1, "verb": "re
         ("loop-api", "api/main.py", "raise SystemExit('broken on purpose')", 1),
         ("loop-api", "api/main.py", "import os; print(sorted(os.environ)); os._exit(3)", 1),
         ("loop-api", "api/main.py", "import time; time.sleep(60)", 1),
-        # loop-auth is not proved beforehand, so what ran before comes back.
-        ("loop-auth", "api/oauth/main.py", "raise SystemExit('broken on purpose')", 5),
+        # loop-auth is not proved beforehand, so what ran before comes back; its code is not in its image alone.
+        ("loop-auth", "Dockerfile.auth", 'CMD ["sh", "-c", "echo broken on purpose; exit 3"]', 5),
     ],
     ids=["build", "crash", "exit", "hang", "rolled back"],
 )  # fmt: skip
