@@ -6,17 +6,14 @@ import itertools
 import json
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-from ansible.module_utils.loop_engine import Engine
-from ansible.module_utils.loop_journal import Journal
 
 from tests.unit.conftest import ROLES
 from tests.unit.conftest import Outcome
 from tests.unit.conftest import Run
+from tests.unit.killer import Killer
 from tests.unit.scripted_engine import Container
 from tests.unit.scripted_engine import ScriptedEngine
 from tests.unit.test_api_keys import play
@@ -25,43 +22,14 @@ from tests.unit.test_auth_backup import auth as auth
 from tests.unit.test_auth_backup import module
 from tests.unit.test_auth_backup import restore
 from tests.unit.test_auth_backup import server as server
-from tests.unit.test_swap_interrupted import Killed
 
 OLD, NEW = (["ann"], ["k1.pem"]), (["ann", "bob"], ["k2.pem"])
-# Kills what is called behind so many steps; returns whether it was killed.
-Kill = Callable[[float, Callable[[], Any]], bool]
 
 
 @pytest.fixture
-def kill(monkeypatch: pytest.MonkeyPatch) -> Kill:
-    """Kill behind so many steps: requests to the engine, changes of the journal, and every file that comes or goes."""
-    left = math.inf
-
-    def mortal(function: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*arguments: Any, **named: Any) -> Any:
-            nonlocal left
-            if left <= 0:
-                raise Killed
-            left -= 1
-            return function(*arguments, **named)
-
-        return step
-
-    for owner, name in [(Engine, "request"), (Journal, "write"), (Journal, "clear"), (os, "rename"), (os, "unlink")]:
-        monkeypatch.setattr(owner, name, mortal(getattr(owner, name)))
-
-    def _kill(steps: float, call: Callable[[], Any]) -> bool:
-        nonlocal left
-        left = steps
-        try:
-            call()
-        except Killed:
-            return True
-        finally:
-            left = math.inf
-        return False
-
-    return _kill
+def kill(monkeypatch: pytest.MonkeyPatch) -> Killer:
+    """Kill in front of every file that comes or goes, too."""
+    return Killer(monkeypatch, (os, "rename"), (os, "unlink"))
 
 
 def heal(run: Run, auth: Auth, engine: ScriptedEngine, check_mode: bool = False) -> Outcome:
@@ -98,7 +66,7 @@ def test_database_and_keys_are_of_one_backup_wherever_it_is_killed(
     auth: Auth,
     engine: ScriptedEngine,
     server: Container,
-    kill: Kill,
+    kill: Killer,
     backups: tuple[str, str],
     works: bool,
     later: float,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import functools
 import itertools
-import math
 from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from ansible.module_utils.loop_engine import Engine
-from ansible.module_utils.loop_journal import Journal
 
 from tests.unit.conftest import Run
+from tests.unit.killer import Killer
 from tests.unit.scripted_engine import HangUp
 from tests.unit.scripted_engine import ScriptedEngine
 from tests.unit.test_container_swap import clean
@@ -31,41 +29,11 @@ SCENES = [("swapped", True), ("swapped", False), ("rolled_back", True)]
 Kill = Callable[[str, int], bool]
 
 
-class Killed(BaseException):
-    """The process ended, without another word."""
-
-
 @pytest.fixture
 def kill(run: Run, engine: ScriptedEngine, monkeypatch: pytest.MonkeyPatch) -> Kill:
-    """Kill a replacement behind so many steps: requests to the engine, and changes of the journal."""
-    left = math.inf
-
-    def mortal(function: Callable[..., Any]) -> Callable[..., Any]:
-        def step(*arguments: Any, **named: Any) -> Any:
-            nonlocal left
-            if left <= 0:
-                raise Killed
-            left -= 1
-            return function(*arguments, **named)
-
-        return step
-
-    for owner, name in [(Engine, "request"), (Journal, "write"), (Journal, "clear")]:
-        monkeypatch.setattr(owner, name, mortal(getattr(owner, name)))
-
-    def _kill(state: str, steps: int) -> bool:
-        nonlocal left
-        left = steps
-        try:
-            run("container_swap", timeout=1, **params(engine, state))
-        except Killed:
-            return True
-        else:
-            return False
-        finally:
-            left = math.inf
-
-    return _kill
+    """Kill a replacement."""
+    killer = Killer(monkeypatch)
+    return lambda state, steps: killer(steps, lambda: run("container_swap", timeout=1, **params(engine, state)))
 
 
 class Scene:
