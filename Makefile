@@ -24,7 +24,7 @@ test: lint  ## Run linters, unit tests, the suites, and every verb on the practi
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
 	$(BIN)/pytest tests/faults
 
-test-leaks: $(VENV)/test  ## Search both machines for every secret, behind every verb; takes nearly half an hour.
+test-leaks: $(VENV)/test  ## Search both machines for every secret, behind every verb; takes a quarter of an hour.
 	$(BIN)/pytest tests/leaks
 
 test-versions: $(VENV)/test  ## Deploy with the oldest and the newest Ansible, on a NAS with Python 3.8 too.

@@ -37,7 +37,7 @@ def planted(nas: Nas, request: pytest.FixtureRequest) -> Iterator[Nas]:
 def test_state_directory_of_somebody_else_is_refused(planted: Nas) -> None:
     """By every verb that would use it, with what to do; what runs stays."""
     before, lives = planted.run("find", f"{STATE}/", "-ls"), planted.lives()
-    for verb in ("rebuild", "rebuild-all", "restart", "rollback", "recover", "unlock", "bootstrap"):
+    for verb in ("rebuild", "rebuild-all", "restart", "rollback", "recover", "unlock", "history", "bootstrap"):
         require(loopdeploy(verb), 1, f"The state directory {STATE} is not root's alone", "move it away on the NAS")
     # Those that only look do not run what is in it.
     for verb in ("logs", "status"):

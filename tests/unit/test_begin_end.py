@@ -213,9 +213,32 @@ def test_state_directory_of_somebody_else_is_refused(
     assert sorted(state.parent.rglob("*")) == before
 
 
+def test_link_is_refused_by_any_name(docker: Path, state: Path) -> None:
+    """A slash behind a link's name is what it points to."""
+    state.mkdir(0o700)
+    spoil(state, "link")
+    told = sh("begin.sh", docker, f"{state}/", state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0)
+    assert (told.returncode, list(state.iterdir())) == (1, [])
+
+
+def test_state_directory_that_is_written_into_while_it_is_made_is_not_kept(
+    docker: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until its mode is set, a Synology ACL may let others in; here `mkdir` does."""
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin" / "mkdir"
+    program.write_text('#!/bin/sh\n/bin/mkdir "$1" && echo planted >"$1/python"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0)
+    assert (told.returncode, state.exists()) == (1, False)
+    assert "Somebody else writes into" in told.stderr
+
+
 @pytest.mark.parametrize("mode", ["700", "755", "2700"])
 def test_state_directory_that_only_its_owner_writes_into_is_adopted(docker: Path, state: Path, mode: str) -> None:
     """An operator who made it by hand; and a directory inherits a group."""
     state.mkdir()
     state.chmod(int(mode, 8))
     assert begin(docker, state, ME)[0] == "taken"
+    assert state.stat().st_mode & 0o777 == 0o700

@@ -249,3 +249,10 @@ def test_of_many_who_take_it_over_at_once_one_wins(state: Path) -> None:
     assert sorted(said) == ["lost"] * 5 + ["won"]
     assert owner(state) == f"t{said.index('won')}"
     assert [line["event"] for line in history(state)] == ["end", "start"]
+
+
+def test_lock_of_nobody_who_can_be_named_is_removed(run: Run, state: Path) -> None:
+    """What has no token is no run that could be alive."""
+    held(state, text='{"user": "ann"}')
+    assert unlock(run, state)[0] == "ok"
+    assert not (state / "lock").exists()

@@ -116,6 +116,7 @@ def test_line_that_is_missing_leaves_a_whole_table(line: str) -> None:
         ("state 700 0", "state 700 1026", "state directory", "failed", "move it away on the NAS"),
         ("state 700 0", "state 770 0", "state directory", "failed", "move it away on the NAS"),
         ("state 700 0", "state link /volume1/else", "state directory", "failed", f"{STATE} links to /volume1/else"),
+        ("state 700 0", "state file", "state directory", "failed", f"{STATE} is no directory: move it away"),
         ("space-volume 9000", "space-volume 9", "space for the state", "failed", "/volume1 has 9 MB left"),
         ("space-images 9000", "space-images 9", "space for images", "failed", "a build needs 512"),
         ("space-images 9000 /volume1", "", "space for images", "not asked", "does not say"),

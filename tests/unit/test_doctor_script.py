@@ -133,6 +133,18 @@ def test_nothing_is_run_that_others_may_have_written(nas: Nas, tmp_path: Path) -
     assert not (tmp_path / "run").exists()
 
 
+def test_nothing_is_run_that_lies_where_the_login_begins(
+    nas: Nas, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a home directory that others may write into."""
+    (tmp_path / "home").mkdir()
+    for name in ("requests", "json", "socket"):
+        (tmp_path / "home" / f"{name}.py").write_text(f"open({str(tmp_path / 'run')!r}, 'w')\n")
+    monkeypatch.chdir(tmp_path / "home")
+    nas.ask()
+    assert not (tmp_path / "run").exists()
+
+
 def test_checkout_names_its_revision(nas: Nas) -> None:
     """Of a git checkout; of a mere directory there is none to name."""
     assert (nas.told().has("checkout"), nas.told().one("checkout")) == (True, "")

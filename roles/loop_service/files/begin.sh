@@ -18,8 +18,7 @@ take_lock() {
 }
 
 if [ -n "$entry" ]; then
-  # chmod, because below a Synology ACL the umask does not count.
-  [ -d "$state" ] || { mkdir "$state" && chmod 700 "$state"; } || exit 1
+  make_state "$state" >/dev/null || exit 1
   if grep -qsF "\"$token\"" "$state/lock/owner.json"; then
     taken=yes # over, from somebody who was gone
     echo taken

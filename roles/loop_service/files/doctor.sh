@@ -2,7 +2,9 @@
 # Behind state.sh.
 # doctor.sh DOCKER STATE PYTHON REQUESTS LOOP KEYS SERVICES NAMES ENV DOCKERFILE... -- SOURCE...
 # Each line is a word and what was found, the word alone when there is nothing. Of .env and keys only modes and names.
-docker=$1 state=$2 python=$3 requests=$4 loop=$5 keys=$6 services=$7 names=$8 env=$9
+# Python would first look for its modules here, which is a home directory that others may write into.
+cd /
+docker=$1 state=${2%/} python=$3 requests=$4 loop=$5 keys=$6 services=$7 names=$8 env=$9
 shift 9
 # An engine or a disk that hangs must not hang the doctor, where the NAS has a command for it.
 limit="timeout 10"
@@ -26,7 +28,13 @@ for service in $services; do
     "$service" 2>/dev/null
 done
 
-if [ -L "$state" ]; then echo "state link $(readlink "$state")"; elif [ -d "$state" ]; then stat -c 'state %a %u' "$state"; fi
+if [ -L "$state" ]; then
+  echo "state link $(readlink "$state")"
+elif [ -d "$state" ]; then
+  stat -c 'state %a %u' "$state"
+elif [ -e "$state" ]; then
+  echo "state file"
+fi
 # WHAT PLACE: the space on its disk, or on that of the first directory above it that there is.
 space() {
   place=$2

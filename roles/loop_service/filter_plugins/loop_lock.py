@@ -76,8 +76,8 @@ def loop_lock_dead(owner: dict[str, Any]) -> bool:
 
 
 def loop_lock_alive(owner: dict[str, Any]) -> bool:
-    """Return whether the owner is a process of this user on this host, and runs; without /proc nobody can know."""
-    if not _is_from_here(owner):
+    """Return whether the owner is a process on this host, of whatever user, and runs; nobody can know without /proc."""
+    if not _is_from_here({**owner, "user": getpass.getuser()}):
         return False
     born = _born(owner.get("pid"))
     return born not in ("", "ended") and str(owner.get("token", "")).endswith(f":{born}")

@@ -19,6 +19,8 @@ def check_state(told: Told, params: dict[str, Any]) -> Verdict:
         return failed(f"there is no {params['state_dir']}: `loopdeploy bootstrap` makes it")
     if mode == "link":
         return failed(f"{params['state_dir']} links to {owner}: move it away, or set loop_state_dir to what it names")
+    if mode == "file":
+        return failed(f"{params['state_dir']} is no directory: move it away, and `loopdeploy bootstrap` makes one")
     if owner != "0" or int(mode, 8) & 0o22:
         return failed(
             f"{params['state_dir']} has mode {mode} and owner {owner}, so others may have put anything into it, and"

@@ -44,7 +44,7 @@ def change_lock(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
 
 def _removed(lock: str, owner: dict[str, Any], alive: str | None, check_mode: bool) -> str:
     """Remove the lock, and return whose it was; raise a Problem when that run is alive."""
-    if owner and owner.get("token") == alive:
+    if alive and owner.get("token") == alive:
         raise Problem(
             f"The NAS is locked by {describe(owner)}: that run is alive on the machine where you are; wait until it is"
             f" done, or end it with Ctrl-C or `kill {owner.get('pid')}`, then the next verb takes its lock over."
@@ -63,7 +63,7 @@ def why_stale(lock: str, owner: dict[str, Any], dead: str | None) -> str:
         # The clock may have been set meanwhile, in either direction.
         if abs(time.time() - os.stat(lock).st_mtime) > MAKING:
             return "it was left half written"
-    elif owner.get("token") == dead:
+    elif dead and owner.get("token") == dead:
         return "that run is gone"
     elif not isinstance(owner.get("until"), int) or uptime() > owner["until"]:
         return "its lease is over"
