@@ -57,7 +57,7 @@ def load() -> Load:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let the modules live by a clock whose seconds take no time."""
     clock = Clock()
-    for name in ("engine", "health", "journal", "swap", "sessions", "backup"):
+    for name in ("engine", "health", "journal", "swap", "sessions", "backup", "restoration"):
         module = importlib.import_module(f"ansible.module_utils.loop_{name}")
         monkeypatch.setattr(module, "time", clock)
     return clock

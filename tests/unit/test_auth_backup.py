@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
 import sys
 from collections.abc import Iterator
@@ -212,11 +213,21 @@ def test_second_failure_says_what_is_down(
 
 
 def test_full_list_of_backups_does_not_lose_the_wanted_one(
-    run: Run, auth: Auth, engine: ScriptedEngine, server: Container
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The oldest one is asked for, and one more is made."""
-    oldest, *_ = [module(run, auth)[1]["backup"] for _ in range(5)]
-    assert restore(run, auth, engine, oldest)[0] == "ok"
+    """The oldest one is asked for, again and again, and one more is made each time."""
+    seconds = itertools.count()
+    monkeypatch.setattr(clock, "strftime", lambda *_: f"20261122T{next(seconds):06}Z", raising=False)
+    oldest = module(run, auth)[1]["backup"]
+    auth.sign_up("bob")
+    for _ in range(4):
+        module(run, auth)
+    for name in ("carl", "dora"):
+        kind, result = restore(run, auth, engine, oldest)
+        assert (kind, result["restored"], auth.users()) == ("ok", oldest, ["ann"])
+        auth.writer = sqlite3.connect(auth.database)
+        auth.sign_up(name)
+    assert len(auth.names()) == 6 and auth.names()[0] == oldest
 
 
 @pytest.mark.parametrize("wanted", ["20200101T000000Z", "..", ""])

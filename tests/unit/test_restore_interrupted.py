@@ -7,6 +7,7 @@ import json
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -71,8 +72,13 @@ def test_database_and_keys_are_of_one_backup_wherever_it_is_killed(
     works: bool,
     later: float,
 ) -> None:
-    """Of the wanted one, or where that does not work, of what was before; and the service runs as it did."""
+    """Of the wanted one, or where that does not work, of what was before; and the service runs as it did.
+
+    Killed behind its files, a restore cannot know whether the service wrote since, so they stay, also when it does not
+    work with them; the message says so.
+    """
     old, new = backups
+    ends: list[Outcome] = []
 
     def judge() -> None:
         server.refusal = "" if works or (auth.keys / "k2.pem").exists() else "wrong version"
@@ -82,13 +88,16 @@ def test_database_and_keys_are_of_one_backup_wherever_it_is_killed(
         engine.hook = judge
         killed = kill(steps, lambda: restore(run, auth, engine, old, keep=1000))
         begun = journal(engine).exists()
+        ends.clear()
         if killed:
-            kill(later, lambda: heal(run, auth, engine))
-        kind, result = heal(run, auth, engine)
+            kill(later, lambda: ends.append(heal(run, auth, engine)))
+        kind, result = [*ends, heal(run, auth, engine)][0]
         engine.hook = lambda: setattr(server, "refusal", "")
-        assert kind == "ok" or "what it had before was brought back, and it runs again." in result["msg"], result
-        assert known(auth) in ([OLD, NEW] if works else [NEW])
-        assert not begun or (server.status, server.policy) == ("running", "unless-stopped")
+        told = result.get("msg", "")
+        stays = not works and f"has the files of the backup {old}, but is not healthy (wrong version)" in told
+        assert kind == "ok" or stays or "what it had before was brought back, and it runs again." in told, result
+        assert known(auth) in ([OLD, NEW] if works else [OLD] if stays else [NEW])
+        assert not begun or (server.running, server.policy) == (not stays, "unless-stopped")
         assert not journal(engine).exists()
         if not killed:
             break
@@ -130,11 +139,115 @@ def test_what_the_service_wrote_since_its_files_were_in_place_is_kept(
     assert (known(auth), server.policy) == (NEW, "no")
 
 
-def test_backup_that_is_gone_holds_nobody_up(run: Run, auth: Auth, engine: ScriptedEngine) -> None:
-    """It is told once."""
-    journal(engine).write_text('{"new": "x"}')
-    assert "its backup x is gone: bring another one back with `loopdeploy restore" in heal(run, auth, engine)[1]["msg"]
+def leave(engine: ScriptedEngine, new: str, before: str, **more: object) -> None:
+    """Leave the journal that a killed restore leaves, and the policy that it gave."""
+    for container in engine.containers:
+        container.policy = "always"
+    entry = {"new": new, "before": before, "policy": {"Name": "unless-stopped"}, **more}
+    journal(engine).write_text(json.dumps(entry))
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [({"check": 1}, "its health check did not pass within 60 s"), ({"refusal": "no such file"}, "no such file")],
+)
+def test_backup_that_is_in_place_never_gives_way_to_an_older_one(
+    run: Run,
+    auth: Auth,
+    engine: ScriptedEngine,
+    server: Container,
+    backups: tuple[str, str],
+    fault: dict[str, Any],
+    why: str,
+) -> None:
+    """The service may have run for days on it: that it is ill today is told once, and costs nobody a user."""
+    old, new = backups
+    leave(engine, new, old, put=True)
+    if "refusal" in fault:
+        server.ends(137)
+    for name, value in fault.items():
+        setattr(server, name, value)
+    kind, result = heal(run, auth, engine)
+    assert kind == "failed" and f"has the files of the backup {new}, but is not healthy ({why})" in result["msg"]
+    assert result["msg"].endswith(f"bring another backup back with `loopdeploy restore --auth {old}`.")
+    assert known(auth) == NEW and server.policy == "unless-stopped"
+    assert not any("/stop" in request for request in engine.seen)
+    assert heal(run, auth, engine) == ("ok", {"changed": False, "healed": []})
+
+
+@pytest.mark.parametrize("status", ["running", "exited"])
+def test_backup_that_is_in_place_is_not_needed_any_more(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str], status: str
+) -> None:
+    """It may have been removed since."""
+    server.status = status
+    leave(engine, "gone", backups[0], put=True)
     assert heal(run, auth, engine)[0] == "ok"
+    assert (server.status, server.policy, known(auth)) == ("running", "unless-stopped", NEW)
+    assert not journal(engine).exists() and not any("/stop" in request for request in engine.seen)
+
+
+def test_engine_that_does_not_answer_is_no_end_of_a_restore(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str]
+) -> None:
+    """The next run gives the container its policy back."""
+    leave(engine, backups[1], backups[0], put=True)
+    engine.fault("POST .*/update", times=1000)
+    assert "The Docker engine does not answer" in heal(run, auth, engine)[1]["msg"]
+    assert (journal(engine).exists(), server.policy) == (True, "always")
+
+
+def test_backup_that_is_gone_gives_way_to_what_was_before(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str]
+) -> None:
+    """Half of the files may be in place, and those of before are there."""
+    server.ends(137)
+    leave(engine, "gone", backups[0])
+    told = f"undid the interrupted restore of loop-auth: it has what it had before, the backup {backups[0]}"
+    assert heal(run, auth, engine)[1]["healed"] == [told]
+    assert (known(auth), server.status, server.policy) == (OLD, "running", "unless-stopped")
+
+
+@pytest.mark.parametrize(("before", "refusal", "state"), [("", "", "runs"), ("x", "no such file", "is down")])
+def test_backups_that_are_gone_hold_nobody_up(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, before: str, refusal: str, state: str
+) -> None:
+    """It is told once, with what became of the container."""
+    server.ends(137)
+    server.refusal = refusal
+    leave(engine, "x", before)
+    advice = f"loop-auth {state}, and its backup x is gone: bring another one back with `loopdeploy restore --auth`."
+    assert heal(run, auth, engine)[1]["msg"].endswith(advice)
+    assert server.policy == "unless-stopped"
+    assert heal(run, auth, engine)[0] == "ok"
+
+
+def test_backup_and_container_that_are_gone_hold_nobody_up(run: Run, auth: Auth, engine: ScriptedEngine) -> None:
+    """Somebody cleaned up by hand."""
+    leave(engine, "x", "")
+    assert "there is no container loop-auth, and its backup x is gone" in heal(run, auth, engine)[1]["msg"]
+    assert heal(run, auth, engine)[0] == "ok"
+
+
+def test_what_an_interrupted_run_left_is_told_before_a_restore_is_finished(tmp_path: Path) -> None:
+    """When that fails, the other is not lost."""
+    library = tmp_path / "roles" / "loop_service" / "library"
+    library.mkdir(parents=True)
+    answer = "#!/usr/bin/python\nfrom ansible.module_utils.basic import AnsibleModule\n"
+    answer += "options = {name: {} for name in %s}\nmodule = AnsibleModule(argument_spec=options)\n%s\n"
+    swap = ["name", "state", "state_dir", "timeout"]
+    healed = "module.exit_json(healed=['undid ' + module.params['name']])"
+    (library / "container_swap.py").write_text(answer % (swap, healed))
+    files = ["state", "container", "database", "keys", "directory", "state_dir", "timeout"]
+    (library / "auth_backup.py").write_text(answer % (files, "module.fail_json(msg='its backup is gone')"))
+    for part in ("tasks", "vars", "defaults", "filter_plugins"):
+        (library.parent / part).symlink_to(ROLES / "loop_service" / part)
+    paths = {"database": "/db", "keys_dir": "/keys"}
+    play_vars = {"loop_state_dir": "/state", "loop_auth_rollout": {"backup": paths}}
+    result = play(tmp_path, {"import_role": {"name": "loop_service", "tasks_from": "heal"}}, **play_vars)
+    told = result.stdout.partition("Tell what was healed")[2].partition("TASK")[0]
+    assert "undid loop-api" in told and "undid loop-auth" in told, result.stdout
+    assert "its backup is gone" in result.stdout
 
 
 @pytest.mark.parametrize(

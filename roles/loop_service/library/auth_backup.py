@@ -9,8 +9,10 @@ description:
   - Copies the database with SQLite's own backup, also while it is in use; a copy of the file alone would lose what is
     in its write-ahead log.
   - A backup is whole or not there, readable by root alone, and checked.
-  - Bringing one back stops the container, puts the files in place, and starts it again, all in one process on the NAS;
-    when it does not become healthy, what ran before is brought back.
+  - Bringing one back copies its files beside those in use, stops the container, puts them in place, and starts it
+    again, all in one process on the NAS; when it does not become healthy, what it had before is brought back, and what
+    it did not have then is removed. Before the copies are whole nothing is touched, so a full disk stops nobody.
+  - A backup without a database, or without keys, leaves those that are there.
   - Writes into O(state_dir) that it puts files in place, so that the next run finishes what a power cut left.
   - Runs on Python 3.8.
 options:
@@ -30,12 +32,13 @@ options:
     description:
       - V(present) makes a backup.
       - V(restored) makes one and then brings O(backup) back.
-      - V(healed) finishes what an interrupted V(restored) left.
+      - V(healed) finishes what an interrupted V(restored) left, or undoes it when O(backup) is gone by then. Files that
+        were in place already stay, whatever the container's health is.
     type: str
     choices: [present, restored, healed]
     default: present
   keep:
-    description: So many of the newest backups are kept.
+    description: So many of the newest backups are kept, and O(backup) while it is brought back.
     type: int
     default: 5
   backup:
@@ -108,9 +111,9 @@ def main() -> None:
     """Do what the task asks for."""
     from ansible.module_utils.basic import AnsibleModule
     from ansible.module_utils.loop_backup import create
-    from ansible.module_utils.loop_backup import heal
-    from ansible.module_utils.loop_backup import restore
     from ansible.module_utils.loop_problem import Problem
+    from ansible.module_utils.loop_restore import heal
+    from ansible.module_utils.loop_restore import restore
 
     module = AnsibleModule(
         argument_spec={

@@ -1,0 +1,127 @@
+"""Exchanging the files of an authorization server for those of a backup, or back, in one process on the NAS."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+from typing import Any
+from typing import NoReturn
+
+from ansible.module_utils.loop_engine import Engine
+from ansible.module_utils.loop_files import Files
+from ansible.module_utils.loop_health import last_words
+from ansible.module_utils.loop_health import wait_until_it_answers
+from ansible.module_utils.loop_health import watch
+from ansible.module_utils.loop_journal import Journal
+from ansible.module_utils.loop_problem import Down
+from ansible.module_utils.loop_problem import Problem
+from ansible.module_utils.loop_problem import Refusal
+from ansible.module_utils.loop_swap import ALWAYS
+from ansible.module_utils.loop_swap import PATIENCE
+from ansible.module_utils.loop_swap import VERDICT
+
+
+class Restoration:
+    """One restore; its ``entry`` in the journal names the backup that is to be in place, and the one of before.
+
+    ``put`` says that its files are in place, ``back`` that it is the one of before.
+    """
+
+    def __init__(self, params: dict[str, Any], entry: dict[str, Any]) -> None:
+        self.params = params
+        self.entry = entry
+        self.name: str = params["container"]
+        self.engine = Engine(params["socket"], PATIENCE)
+        self.journal = Journal(params["state_dir"], self.name, "restore")
+
+    def files(self) -> Files:
+        """Copy the backup's files beside those in use; on the way back, what it lacks is to go; raise a Problem."""
+        source = os.path.join(self.params["directory"], self.entry["new"])
+        return Files(source, self.params["database"], self.params["keys"], whole=self.entry.get("back", False))
+
+    def perform(self, files: Files) -> float:
+        """Let the container run with ``files``, or with those of before, and return for how many seconds it was away.
+
+        Raises a Problem when it runs with those of before, else Down.
+        """
+        try:
+            return self._exchange(files)
+        except Problem as problem:
+            words = last_words(self.engine, self.name)
+            if self.entry.get("back"):
+                self._leave(f"A restore of {self.name} was interrupted; {words}", problem)
+            reason = f"{self.name} does not work with the backup {self.entry['new']} ({problem}); {words}"
+            if not self.entry["before"]:
+                self._leave(reason, problem)
+            self.turn_back()
+            try:
+                self._exchange(self.files())
+            except Problem as second:
+                self._leave(reason, second)
+            raise Problem(f"{reason}; what it had before was brought back, and it runs again.") from problem
+
+    def _exchange(self, files: Files) -> float:
+        try:
+            # A reboot from here on starts it again, although it was stopped by hand.
+            self.engine.restart_policy(self.name, ALWAYS)
+            gone = time.monotonic()
+            self.engine.stop(self.name, 10)
+            files.put()
+        except Problem:
+            files.discard()
+            raise
+        try:
+            self.journal.write({**self.entry, "put": True})
+        except Problem:
+            # The disk is full. What the service writes from now on is worth more than a restart policy: a journal that
+            # does not say that the files are in place would put them once more.
+            self.journal.clear()
+        self.engine.start(self.name)
+        starts = wait_until_it_answers(self.engine, self.name, self.params["timeout"])
+        gap = time.monotonic() - gone
+        watch(self.engine, self.name, starts, VERDICT, until_healthy=True)
+        self.engine.restart_policy(self.name, self.entry["policy"])
+        self.journal.clear()
+        return gap
+
+    def turn_back(self) -> None:
+        """Let it be the backup of before that is to be in place."""
+        self.entry = {**self.entry, "new": self.entry["before"], "back": True}
+        # On a full disk it is not written: to put back what was matters more than what a kill meanwhile would need.
+        with suppress(Problem):
+            self.journal.write(self.entry)
+
+    def _leave(self, reason: str, problem: Problem) -> NoReturn:
+        """Raise Down, with what is left to the operator; the next run must not try the same again."""
+        # Where the engine does not answer, the journal stays: the next run tries again.
+        with suppress(Problem):
+            self.settle()
+            self.journal.clear()
+        made = self.entry["before"]
+        if not made:
+            raise Down(
+                f"{reason}. {self.state()}: it had nothing before that could be brought back: mend the cause, or bring"
+                " another backup back with `loopdeploy restore --auth`"
+            ) from problem
+        raise Down(
+            f"{reason}. {self.state()}: bringing back what it had before failed, too ({problem}); that is the backup"
+            f" {made}: mend the cause and run `loopdeploy restore --auth {made}`"
+        ) from problem
+
+    def settle(self) -> None:
+        """Give the container its restart policy, and start it as it is if it does not run."""
+        with suppress(Refusal):  # it was removed
+            self.engine.restart_policy(self.name, self.entry["policy"])
+        with suppress(Refusal):
+            self.engine.start(self.name)
+
+    def state(self) -> str:
+        """Return whether the container runs, as words."""
+        try:
+            container = self.engine.container(self.name)
+        except Problem:
+            return f"whether {self.name} runs is not known"
+        if container is None:
+            return f"there is no container {self.name}"
+        return f"{self.name} {'runs' if container['State']['Running'] else 'is down'}"
