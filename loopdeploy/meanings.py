@@ -70,7 +70,14 @@ LOGIN_MEANINGS: Meanings = [
 
 MEANINGS: Meanings = [
     (r"(The NAS is locked by .*)", LockedError, "{0}"),
-    (r"(The state directory \S+ is not root's alone .*? makes a new one\.)", LoopdeployError, "{0}"),
+    (r"(The state directory .+? is not root's alone .*? makes a new one\.)", LoopdeployError, "{0}"),
+    (
+        # What dash and bash say in begin.sh and end.sh.
+        r"(?:begin\.sh|end\.sh|environment): .*printf: .*(?:I/O error|No space left on device)",
+        LoopdeployError,
+        "the NAS's disk is full, so the history could not be written: free space on the NAS; `loopdeploy status` shows"
+        " what runs.",
+    ),
     (
         r"Unable to access the file '\S*lab/ports\.json'",
         SetupError,

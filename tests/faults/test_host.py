@@ -99,7 +99,8 @@ def test_the_state_s_disk_is_full(checkout: Nas, step: str) -> None:
         assert client.longest < 15
         assert checkout.healthy()
         assert checkout.life("loop-auth") == auth
-        if code:
+        # When the disk was full only behind the swap, all that could not be done is to write that down.
+        if code and "the history could not be written" not in str(run.child.before):
             assert checkout.life("loop-api") == api
     finally:
         checkout.run("umount", STATE)
@@ -132,7 +133,7 @@ def test_the_engine_is_restarted_in_the_middle(nas: Nas) -> None:
     run = Run("rebuild", "--force")
     run.until("Swap in release")
     time.sleep(1)
-    nas.run("sv", "restart", "dockerd")
+    nas.run("sv", "-w", "60", "restart", "dockerd")
     assert run.ends() in (0, 1, 5)
     assert is_served(nas)
     next_run_succeeds(nas)

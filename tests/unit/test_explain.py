@@ -144,6 +144,29 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
             UnreachableError,
             "sudo refused the password: correct vault_sudo_password",
         ),
+        # A full disk under the state directory, with dash and with bash.
+        *(
+            (
+                {"msg": "non-zero return code", "rc": 1, "stderr": text},
+                LoopdeployError,
+                "the NAS's disk is full, so the",
+            )
+            for text in (
+                "begin.sh: 42: printf: printf: I/O error",
+                "end.sh: line 41: printf: write error: No space left on device",
+                "environment: line 42: printf: write error: No space left on device",
+            )
+        ),
+        (
+            {
+                "msg": "non-zero return code",
+                "rc": 1,
+                "stderr": "The state directory /v/x y is not root's alone (drwx of ann), and root runs Python from it:"
+                " move it away on the NAS and run this again, which makes a new one.\n\nShared connection closed.",
+            },
+            LoopdeployError,
+            "The state directory /v/x y is not root's alone (drwx of ann), and root runs Python from it: move it away",
+        ),
         # What sudo and sshd of Debian 12 say, with a task of `raw` and with a module.
         (
             {"msg": "non-zero return code", "rc": 1, "stdout": "\r\nbob is not in the sudoers file.\r\n"},
