@@ -18,7 +18,8 @@ demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 
 test: lint  ## Run linters, unit tests, the suites, and every verb on the practice NAS; see test-… for the rest.
 	$(NODE_AND_CHROMIUM)
-	$(BIN)/pytest --durations=20 tests/unit tests/services tests/lab
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=10 tests/unit tests/services
+	$(BIN)/pytest --durations=20 tests/lab
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.

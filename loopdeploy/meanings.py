@@ -141,7 +141,8 @@ MEANINGS: Meanings = [
     (
         r"'(vault_\w+)' is undefined",
         SetupError,
-        "{0} is not set: give it a value with `loopdeploy vault set {0}`.",
+        "{0} is not set: make an inventory with `loopdeploy init`, or where there is one already, run"
+        " `loopdeploy vault set {0}`.",
     ),
     (
         r"Completely failed to parse inventory source (\S+)",

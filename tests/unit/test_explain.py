@@ -244,7 +244,7 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
         (
             {"msg": "Task failed: Error processing keyword 'password': 'vault_ssh_password' is undefined"},
             SetupError,
-            "vault_ssh_password is not set: give it a value with `loopdeploy vault set vault_ssh_password`.",
+            "vault_ssh_password is not set: make an inventory with `loopdeploy init`, or where there is one already",
         ),
         (
             {
