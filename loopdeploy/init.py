@@ -171,11 +171,14 @@ def _from_env_file(file: str | None) -> dict[str, str]:
     if file is None:
         return api_keys("")
     try:
-        return api_keys(Path(file).expanduser().read_text())
+        keys = api_keys(Path(file).expanduser().read_text())
     except OSError as error:
         raise SetupError(f"The file {file} cannot be read: mend --from-env-file.") from error
     except ValueError as error:
         raise SetupError(f"The file {file} cannot be understood: mend it; {error}.") from error
+    for name, value in keys.items():
+        click.echo(f"{name} {'comes from' if value else 'is not in'} {file}")
+    return keys
 
 
 def _new_vault_password(target: Target) -> bytes:

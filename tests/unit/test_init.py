@@ -221,7 +221,10 @@ def test_vault_alone_is_not_overwritten(nas: FakeNas, files: dict[str, str]) -> 
 def test_api_keys_come_out_of_an_old_env(nas: FakeNas, files: dict[str, str]) -> None:
     """A key that it lacks comes out of its own file."""
     Path(".env").write_text("export OPENAI_API_KEY='sk-old' # ours\n")
-    assert scripted(nas, files, "--from-env-file=.env").exit_code == 0
+    result = scripted(nas, files, "--from-env-file=.env")
+    assert result.exit_code == 0
+    assert "OPENAI_API_KEY comes from .env\nANTHROPIC_API_KEY is not in .env\n" in result.output
+    assert "sk-old" not in result.output
     assert (variables()["vault_openai_api_key"], variables()["vault_anthropic_api_key"]) == ("sk-old", ANTHROPIC)
 
 
