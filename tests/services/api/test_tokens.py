@@ -80,12 +80,9 @@ def test_two_tokens_are_none(service: Service, issuer: Issuer) -> None:
         {"aud": "https://other.example/mcp"},
         {"aud": ["https://other.example/mcp"]},
         {"aud": None},
-        {"exp": int(time.time()) - 3600},
         {"exp": None},
         {"exp": "tomorrow"},
         {"exp": True},
-        {"nbf": int(time.time()) + 3600},
-        {"iat": int(time.time()) + 3600},
         {"iat": None},
         {"sub": None},
         {"sub": 7},
@@ -99,6 +96,14 @@ def test_two_tokens_are_none(service: Service, issuer: Issuer) -> None:
 def test_wrong_claim_is_refused(service: Service, issuer: Issuer, changes: dict[str, Any], path: str) -> None:
     """Everything but the one claim is right, the signature too."""
     header = challenge(service, issuer.sign(claims(**changes)), path=path)
+    assert 'error="invalid_token"' in header and METADATA in header
+
+
+@BOTH
+@pytest.mark.parametrize(("claim", "seconds"), [("exp", -3600), ("nbf", 3600), ("iat", 3600)])
+def test_wrong_time_is_refused(service: Service, issuer: Issuer, claim: str, seconds: int, path: str) -> None:
+    """An hour is more than two clocks may differ."""
+    header = challenge(service, issuer.sign(claims(**{claim: int(time.time()) + seconds})), path=path)
     assert 'error="invalid_token"' in header and METADATA in header
 
 
