@@ -63,10 +63,6 @@ run:
   description: Token of the run that held the lock before.
   type: str
   returned: success
-owner:
-  description: Who held it before, as O(owner), with C(at); empty when nobody did, or nobody knows.
-  type: dict
-  returned: success
 """
 
 

@@ -23,12 +23,11 @@ def change_lock(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     lock = os.path.join(params["state_dir"], "lock")
     if not os.path.isdir(params["state_dir"]):
         if check_mode or params["state"] == "absent":
-            # Nobody deployed here yet.
-            return {"changed": params["state"] == "present", "run": "", "owner": {}, "why": ""}
+            return {"changed": params["state"] == "present", "run": "", "why": ""}  # nobody deployed here yet
         os.makedirs(params["state_dir"], mode=0o700)
     with _alone(params["state_dir"]):
         owner = read_owner(lock)
-        facts = {"changed": True, "run": owner.get("token", ""), "owner": owner, "why": ""}
+        facts = {"changed": True, "run": owner.get("token", ""), "why": ""}
         if params["state"] == "absent":
             facts["changed"] = os.path.isdir(lock)
             facts["why"] = _removed(lock, owner, params["alive"], check_mode) if facts["changed"] else ""
