@@ -1,5 +1,18 @@
-"""Run the command as ``python -m loopdeploy``."""
+"""The command, also as ``python -m loopdeploy``."""
 
-from loopdeploy.cli import main
+from __future__ import annotations
 
-main()
+import sys
+
+
+def main() -> None:
+    """Run the command; Ctrl-C ends it without a traceback while Python still imports it, too."""
+    try:
+        from loopdeploy.cli import main as command
+    except KeyboardInterrupt:
+        sys.exit(130)
+    command()
+
+
+if __name__ == "__main__":
+    main()

@@ -36,11 +36,13 @@ MARKS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreacha
 class Progress:
     """Prints the events of one run; with ``verbose`` Ansible's own output instead.
 
+    With ``check`` the run only tells what it would do.
     ``began`` tells whether the run may hold the lock of the NAS, ``healed`` what it finished or undid of another one.
     """
 
-    def __init__(self, verbose: bool) -> None:
+    def __init__(self, verbose: bool, check: bool = False) -> None:
         self.verbose = verbose
+        self.check = check
         self.live = sys.stderr.isatty() and not verbose
         self.changes = 0
         self.began = False
@@ -81,9 +83,13 @@ class Progress:
             click.echo(f"{mark:>11}  {data['duration']:5.1f} s  {step_name(data)}", err=True)
 
     def summary(self, verb: str) -> str:
-        """Return what the run of ``verb`` came to, and its time in seconds."""
-        changes = {0: "nothing changed", 1: "1 change"}.get(self.changes, f"{self.changes} changes")
-        return f"{verb}: {changes}, {time.monotonic() - self._started:.1f} s"
+        """Return what the run of ``verb`` came to, or would come to, and its time in seconds."""
+        count = "1 change" if self.changes == 1 else f"{self.changes} changes"
+        if self.check:
+            came = f"{count} would be made" if self.changes else "nothing would change"
+        else:
+            came = count if self.changes else "nothing changed"
+        return f"{verb}: {came}, {time.monotonic() - self._started:.1f} s"
 
 
 def is_change(event: Event) -> bool:

@@ -25,6 +25,8 @@ from loopdeploy.target import Target
 
 # The playbook that comes behind an interrupted one.
 RECOVER = "recover"
+# These look and touch nothing.
+READS = {"doctor", "history", "logs", "status"}
 VAULT_PROMPT = r"^Vault password:\s*?$"
 # ansible-runner's own default; its settings file must name it again, see _private_data_dir().
 SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
@@ -42,7 +44,8 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
     Raises a LoopdeployError that says what failed. No secret reaches a command line, an environment or a file.
     """
     inventory, vault = target.inventory_path(), target.vault_password()
-    failures, progress, interruption = Failures(), Progress(verbose=target.verbose > 0), Interruption()
+    failures, interruption = Failures(), Interruption()
+    progress = Progress(verbose=target.verbose > 0, check=target.check)
 
     def handle(event: dict[str, Any]) -> bool:
         interruption.runs(event.get("pid"))
@@ -86,6 +89,8 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
 
 def _recover(name: str, target: Target, began: bool) -> str:
     """Finish or undo on the NAS what ``name`` left there, and return what to tell of it."""
+    if target.check or name in READS:
+        return "nothing was changed."
     if not began or name == RECOVER:
         return "see `loopdeploy status` for what runs now."
     try:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -231,3 +235,16 @@ def test_pattern_of_logs_is_checked_before_anything_is_asked() -> None:
     result = loopdeploy("logs --grep (")
     assert result.exit_code == 2
     assert "no regular expression" in result.output
+
+
+def test_interruption_of_the_import_shows_no_traceback(tmp_path: Path) -> None:
+    """A command that was mistyped is ended within its first tenth of a second."""
+    command = [sys.executable, "-X", "importtime", "-m", "loopdeploy", "status"]
+    environment = {**os.environ, "HOME": str(tmp_path)}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    assert process.stderr is not None
+    # It comes early among what the command imports.
+    assert any(line.endswith("loopdeploy.errors\n") for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    assert "Traceback" not in process.communicate(timeout=30)[1]
+    assert process.returncode == 130

@@ -20,9 +20,9 @@ def event(
     return {"event": kind, "event_data": data, "stdout": stdout}
 
 
-def show(*events: dict[str, Any], verbose: bool = False) -> Progress:
+def show(*events: dict[str, Any], verbose: bool = False, check: bool = False) -> Progress:
     """Show ``events``."""
-    progress = Progress(verbose)
+    progress = Progress(verbose, check)
     for one in events:
         progress(one)
     return progress
@@ -97,6 +97,16 @@ def test_summary_tells_changes_and_time(count: int, words: str) -> None:
     """The last line is the answer to "did it do anything?"."""
     progress = show(*[event("runner_on_ok", changed=True)] * count)
     assert re.fullmatch(rf"rebuild: {words}, \d+\.\d s", progress.summary("rebuild"))
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [(0, "nothing would change"), (1, "1 change would be made"), (2, "2 changes would be made")],
+)
+def test_summary_of_a_check_tells_what_would_be(count: int, words: str) -> None:
+    """Nobody takes a check for the deed."""
+    progress = show(*[event("runner_on_ok", changed=True)] * count, check=True)
+    assert progress.summary("rebuild").startswith(f"rebuild: {words}, ")
 
 
 def test_verbose_prints_ansible_s_own_output_instead(capsys: pytest.CaptureFixture[str]) -> None:

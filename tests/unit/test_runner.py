@@ -240,6 +240,25 @@ def test_run_that_held_the_lock_is_recovered_when_interrupted(
     assert ("healed" in capsys.readouterr().out) is ("see above" in sentence)
 
 
+@pytest.mark.parametrize(("name", "check"), [("logs", False), ("x", True)])
+def test_interrupted_run_that_only_looks_says_so(content: Path, name: str, check: bool) -> None:
+    """Nobody who ended the wait for a log is sent to look for damage."""
+    started = content / "started"
+    task = {**shell(f"touch {started}; exec sleep 60"), "check_mode": False}
+    play = {"hosts": "loop", "gather_facts": False, "tasks": [task]}
+    (content / "playbooks" / f"{name}.yml").write_text(json.dumps([play]))
+
+    def interrupt() -> None:
+        wait_for(started.exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; nothing was changed.$"):
+        run_playbook(name, Target(inventory=str(content / "hosts.yml"), check=check))
+    thread.join()
+
+
 def test_interruption_before_the_first_event_ends_the_run(content: Path, mark: str) -> None:
     """A Ctrl-C while Ansible is still loading is not lost."""
 
