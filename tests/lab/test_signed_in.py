@@ -9,6 +9,7 @@ import httpx
 from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import Nas
 from tests.lab.conftest import deploy
+from tests.lab.conftest import loopdeploy
 from tests.lab.sign_in import connected
 from tests.lab.sign_in import make_user
 from tests.lab.sign_in import public_url
@@ -49,6 +50,23 @@ def test_tokens_of_before_work_after_a_rollback_and_a_restore(nas: Nas) -> None:
     with httpx.Client(verify=trust(nas), base_url=public_url()) as http:
         listed = http.get("/api/notes", headers={"Authorization": f"Bearer {given['access_token']}"})
     assert listed.status_code == 200, listed.text
+
+
+def test_loop_api_that_still_has_the_keys_stays_while_loop_auth_is_down(nas: Nas) -> None:
+    """A new one could fetch none, and would refuse everybody who is signed in."""
+    given = tokens(nas)
+    with httpx.Client(verify=trust(nas), base_url=public_url()) as http:
+        http.headers["Authorization"] = f"Bearer {given['access_token']}"
+        assert http.get("/api/notes").status_code == 200
+        before = nas.life("loop-api")
+        nas.docker("stop", "loop-auth")
+        try:
+            refused = loopdeploy("rebuild", "--force")
+            assert http.get("/api/notes").status_code == 200
+            assert nas.life("loop-api") == before
+        finally:
+            deploy("start", "loop-auth")
+    assert refused.returncode == 1 and "loop-auth is exited" in refused.stderr
 
 
 def test_metadata_is_found_behind_the_reverse_proxy(nas: Nas) -> None:

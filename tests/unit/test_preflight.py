@@ -65,6 +65,7 @@ def parameters(path: str) -> dict[str, Any]:
         "ports": [],
         "build": None,
         "linked": False,
+        "needs": [],
     }
 
 
@@ -300,3 +301,32 @@ def test_what_is_hidden_is_hidden_where_it_exists(tmp_path: Path, inspect: Inspe
     facts = inspect(hidden=hidden)
     assert facts["hidden_files"] == ["/dev/null:/vault/.env:ro"]
     assert facts["hidden_directories"] == ["/vault/oauth:ro,size=4k,mode=0555"]
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        ({"status": "exited"}, "loop-auth is exited, and without it a new loop-api would work worse than"),
+        ({"check": 1}, "loop-auth is not healthy, and without it"),
+        (None, "loop-auth is not there, and without it"),
+    ],
+)
+def test_new_container_is_refused_what_it_needs(
+    inspect: Inspect, refused: Callable[..., str], engine: ScriptedEngine, state: dict[str, Any] | None, sentence: str
+) -> None:
+    """The keys that loop-api fetched are with the container; a new one would refuse everybody until loop-auth is up."""
+    if state is not None:
+        loop_auth = engine.add("loop-auth", run=True, port=None)
+        for key, value in state.items():
+            setattr(loop_auth, key, value)
+    assert inspect(needs=["loop-auth"])["running"] is False  # nobody is served who could be served worse
+    let_run(engine, "loop-api")
+    assert refused(needs=["loop-auth"]).startswith(sentence)
+    assert inspect(needs=[])["running"] is True
+
+
+def test_new_container_that_finds_what_it_needs_is_ready(inspect: Inspect, engine: ScriptedEngine) -> None:
+    """One that was made by hand declares no health check, and is believed."""
+    let_run(engine, "loop-api")
+    engine.add("loop-auth", run=True, port=None, verdict=None)
+    assert inspect(needs=["loop-auth"])["running"] is True

@@ -74,6 +74,13 @@ options:
     description: Fail when a running container has a hand-made C(--link) to O(container), which is about to be replaced.
     type: bool
     default: false
+  needs:
+    description: >-
+      Containers without whose answer a new O(container) would serve worse than the one that runs; a deployment is
+      refused when one of them is not healthy.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     description: Can run in check mode and changes nothing.
@@ -174,6 +181,7 @@ def main() -> None:
                 },
             },
             "linked": {"type": "bool", "default": False},
+            "needs": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )

@@ -9,8 +9,11 @@ import time
 from typing import Any
 
 from ansible.module_utils.loop_engine import Engine
+from ansible.module_utils.loop_health import passes
 from ansible.module_utils.loop_problem import Problem
 
+# Seconds that a container has to answer.
+ANSWERS = 5.0
 LISTEN = "0A"  # TCP_LISTEN in /proc/net/tcp, see include/net/tcp_states.h
 
 
@@ -130,6 +133,19 @@ def check_links(name: str, engine: Engine, running: list[dict[str, Any]]) -> Non
             )
 
 
+def check_needs(name: str, needs: list[str], engine: Engine) -> None:
+    """Raise a Problem when a container of ``needs`` does not answer."""
+    for other in needs:
+        details = engine.container(other) or {"State": {"Status": "not there"}}
+        state = details["State"]["Status"]
+        if state != "running" or not passes(engine, details, time.monotonic() + ANSWERS):
+            raise Problem(
+                f"{other} is {'not healthy' if state == 'running' else state}, and without it a new {name} would work"
+                f" worse than the one that runs: look at `loopdeploy logs {other}`, run `loopdeploy start {other}`, and"
+                f" then this again; {name} was not touched."
+            )
+
+
 def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     """Return the facts of RETURN, or raise a Problem."""
     name, engine = params["container"], Engine(params["socket"])
@@ -144,6 +160,9 @@ def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     check_ports(params["ports"], name, running)
     if params["linked"]:
         check_links(name, engine, running)
+    # Nothing can become worse where nothing runs.
+    if details and details["State"]["Running"]:
+        check_needs(name, params["needs"], engine)
     network = engine.get(f"/networks/{params['network']}") if params["network"] else None
     return {
         "exists": details is not None,
