@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 from typing import NoReturn
 
+from ansible.module_utils.loop_engine import PATIENCE
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_files import Files
 from ansible.module_utils.loop_health import last_words
@@ -18,7 +19,6 @@ from ansible.module_utils.loop_problem import Down
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_problem import Refusal
 from ansible.module_utils.loop_swap import ALWAYS
-from ansible.module_utils.loop_swap import PATIENCE
 from ansible.module_utils.loop_swap import VERDICT
 
 

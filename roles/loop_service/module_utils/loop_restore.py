@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.module_utils.loop_backup import create
 from ansible.module_utils.loop_backup import names
+from ansible.module_utils.loop_engine import PATIENCE
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_health import last_words
 from ansible.module_utils.loop_health import wait_until_it_answers
@@ -15,7 +16,6 @@ from ansible.module_utils.loop_journal import alone
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_problem import Refusal
 from ansible.module_utils.loop_restoration import Restoration
-from ansible.module_utils.loop_swap import PATIENCE
 
 
 def restore(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
+from ansible.module_utils.loop_engine import PATIENCE
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_health import last_words
 from ansible.module_utils.loop_health import wait_until_it_answers
@@ -23,8 +24,6 @@ from ansible.module_utils.loop_problem import Down
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_problem import RolledBack
 
-# Seconds that an engine may take to come back when it restarts in the middle.
-PATIENCE = 90
 # Across a reboot the engine starts it again, even though it was stopped by hand; and the opposite.
 ALWAYS = {"Name": "always"}
 NEVER = {"Name": "no"}
