@@ -125,7 +125,7 @@ def test_journal_that_cannot_be_written_is_no_obstacle_on_the_way_back(
     """The service is down."""
     fail_first(engine, server)
     refuse_journal(monkeypatch, 1)
-    assert restore(run, auth, engine, backups[0])[1]["msg"].endswith("brought back, and it runs again.")
+    assert restore(run, auth, engine, backups[0])[1]["rolled_back"] is True
     assert (known(auth), server.status, server.policy) == (NEW, "running", "unless-stopped")
     assert not journal(engine).exists()
 
@@ -142,7 +142,7 @@ def test_way_back_that_finds_no_room_starts_the_service_at_least(
     fail_first(engine, server)
     fill(monkeypatch, 2)
     msg = restore(run, auth, engine, backups[0])[1]["msg"]
-    assert "loop-auth runs: bringing back what it had before failed, too" in msg and "No space left" in msg
+    assert ": bringing back what it had before failed, too" in msg and "No space left" in msg
     assert (known(auth), server.status, server.policy) == (OLD, "running", "unless-stopped")
     assert leftovers(auth) == []
 
@@ -161,7 +161,7 @@ def test_healing_that_finds_no_room_starts_the_service_and_is_tried_again(
     with monkeypatch.context() as patch:
         fill(patch)
         msg = heal(run, auth, engine)[1]["msg"]
-    assert msg.endswith("and loop-auth runs: free space on the NAS and run `loopdeploy recover`.")
+    assert msg.endswith("and loop-auth runs release 1a2b: free space on the NAS and run `loopdeploy recover`.")
     assert leftovers(auth) == [] and server.running
     assert heal(run, auth, engine)[0] == "ok" and known(auth) == OLD
 
@@ -207,7 +207,7 @@ def test_nothing_before_cannot_be_brought_back(
     remove_keys(auth)
     server.refusal = "wrong version"
     kind, result = restore(run, auth, engine, backups[0])
-    assert kind == "failed" and "loop-auth is down: it had nothing before that could be brought back" in result["msg"]
+    assert kind == "failed" and ": it had nothing before that could be brought back" in result["msg"]
     assert server.policy == "unless-stopped" and not journal(engine).exists()
 
 

@@ -6,10 +6,7 @@ before, stopped and kept, NAME-discard is the one before that while a replacemen
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from contextlib import suppress
 from typing import Any
 
 from ansible.module_utils.loop_engine import PATIENCE
@@ -20,6 +17,7 @@ from ansible.module_utils.loop_health import watch
 from ansible.module_utils.loop_journal import Journal
 from ansible.module_utils.loop_journal import alone
 from ansible.module_utils.loop_journal import cancelled
+from ansible.module_utils.loop_journal import note
 from ansible.module_utils.loop_problem import Down
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_problem import RolledBack
@@ -118,21 +116,29 @@ class Swap:
 
     def undo(self, reason: str) -> Problem:
         """Put everything back as it was before perform(), and return what to tell of it."""
-        words, away = last_words(self.engine, self.entry["new"]), ""
+        words = last_words(self.engine, self.entry["new"])
         try:
             self._put_back()
         except Problem as problem:
+            # Of an interrupted run nobody knows since when.
+            away = self._away() if self.gone else ""
             return Down(
-                f"{reason}; {words}. {self.name} is down: putting {self._before()} back failed, too ({problem}); it is"
-                f" the container {(self.entry['old'] or 'none')[:12]}; mend the cause and run `loopdeploy recover`"
+                f"{reason}; {words}. {self.name} is down: putting {self._before()} back failed, too ({problem}){away};"
+                f" {self._before()} is the container {(self.entry['old'] or 'none')[:12]}; mend the cause and run"
+                " `loopdeploy recover`"
             )
-        if self.entry["served"]:
-            self.gap = time.monotonic() - self.gone if self.gone else 0.0
-            away = f"; {self.name} was away for {self.gap:.1f} s"
+        away = self._away()
         runs = f"{self._before()} runs again" if self.entry["served"] else "nothing ran before, and nothing runs now"
         if self.entry["served"] and not self.entry["healthy"]:
             runs += ", as unhealthy as it was"
         return RolledBack(f"{reason}; {words}; {runs}{away}", self.gap)
+
+    def _away(self) -> str:
+        """Return for how long nobody was served until now, as words."""
+        if not self.entry["served"]:
+            return ""
+        self.gap = time.monotonic() - self.gone if self.gone else 0.0
+        return f"; {self.name} was away for {self.gap:.1f} s"
 
     def _exists(self, container: str | None) -> bool:
         return container is not None and self.engine.container(container) is not None
@@ -187,12 +193,12 @@ def plan(engine: Engine, name: str, rollback: bool, policy: str | None) -> dict[
     }
 
 
-def heal(engine: Engine, journal: Journal, name: str, timeout: float) -> list[str]:
+def heal(engine: Engine, state: str, name: str, timeout: float) -> list[str]:
     """Finish or undo what an interrupted run left of ``name``, and return what was done, in sentences."""
-    told = []
+    told, journal = [], Journal(state, name)
     entry = journal.read()
     if entry:
-        told.append(_heal_swap(Swap(engine, journal, name, entry, timeout)))
+        told.append(_heal_swap(Swap(engine, journal, name, entry, timeout), state))
     for kind in LEFT:
         container = engine.container(f"{name}-{kind}")
         if container:
@@ -201,23 +207,18 @@ def heal(engine: Engine, journal: Journal, name: str, timeout: float) -> list[st
     return told
 
 
-def _heal_swap(swap: Swap) -> str:
+def _heal_swap(swap: Swap, state: str) -> str:
+    # For how long nobody was served, only the run knew that is gone.
+    line = {"service": swap.name, "before": swap.entry["before"], "after": swap.entry["after"]}
     if swap.serves():
         swap.finish()
+        note(state, {**line, "outcome": "finished"})
         return f"finished the interrupted replacement of {swap.name} by release {swap.entry['after']}"
     problem = swap.undo("the interrupted replacement was undone")
+    note(state, {**line, "outcome": "failed" if isinstance(problem, Down) else "undone"})
     if isinstance(problem, Down):
         raise problem
     return f"undid the interrupted replacement of {swap.name}: release {swap.entry['before']} is in its place"
-
-
-def note(state: str, line: dict[str, Any]) -> None:
-    """Leave what came of a replacement beside the lock, for the run's line in the history."""
-    lock = os.path.join(state, "lock")
-    if os.path.isdir(lock):
-        # A full disk must not hide what came of it.
-        with suppress(OSError), open(os.path.join(lock, "swaps.jsonl"), "a") as file:
-            file.write(json.dumps(line) + "\n")
 
 
 def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -229,7 +230,7 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             left = journal.read() or any(engine.container(f"{name}-{kind}") for kind in LEFT)
             return {"changed": bool(left), "healed": []}
         with cancelled(params["state_dir"]), alone(params["state_dir"]):
-            sentences = heal(engine, journal, name, timeout)
+            sentences = heal(engine, params["state_dir"], name, timeout)
         return {"changed": bool(sentences), "healed": sentences}
     if check_mode:
         wanted = "previous" if params["state"] == "rolled_back" else "next"
