@@ -99,6 +99,7 @@ def swap(engine: ScriptedEngine, state: str = "swapped") -> dict[str, Any]:
         "name": "loop-api",
         "state": state,
         "state_dir": str(Path(engine.path).parent),
+        "image": None,
         "latest": "loop-api:latest",
         "restart_policy": "unless-stopped",
         "timeout": 5,

@@ -14,6 +14,7 @@ from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_health import last_words
 from ansible.module_utils.loop_health import wait_until_it_answers
 from ansible.module_utils.loop_health import watch
+from ansible.module_utils.loop_images import image_id
 from ansible.module_utils.loop_journal import Journal
 from ansible.module_utils.loop_journal import alone
 from ansible.module_utils.loop_journal import cancelled
@@ -190,7 +191,30 @@ def plan(engine: Engine, name: str, rollback: bool, policy: str | None) -> dict[
         "stop": (old["Config"].get("StopTimeout") if old else None) or 5,
         "before": release(old),
         "after": release(new),
+        "image": new["Image"],
     }
+
+
+def require_image(entry: dict[str, Any], name: str, wanted: str) -> None:
+    """Raise a Problem unless the new container of ``name`` has the image ``wanted``."""
+    if entry["image"] != wanted:
+        raise Problem(
+            f"The container that is to be {name} has the image {entry['image']} instead of {wanted}: try again; nothing"
+            " was touched."
+        )
+
+
+def verified(engine: Engine, name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the container that serves, or raise a Problem when it is not the new one with its image."""
+    running: dict[str, Any] | None = engine.container(name)
+    if running is None or running["Id"] != entry["new"]:
+        raise Problem(f"{name} is not the container that was started: look at it with `loopdeploy status`.")
+    if running["Image"] != entry["image"]:
+        raise Problem(
+            f"{name} runs the image {running['Image']}, release {release(running)}, instead of {entry['image']}: look"
+            " at it with `loopdeploy status`, or bring back what ran before with `loopdeploy rollback`."
+        )
+    return running
 
 
 def heal(engine: Engine, state: str, name: str, timeout: float) -> list[str]:
@@ -248,6 +272,8 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             )
         entry = plan(engine, name, params["state"] == "rolled_back", params["restart_policy"])
         entry["latest"] = params["latest"]
+        if params["image"]:
+            require_image(entry, name, image_id(engine, params["image"]))
         told = {"service": name, "before": entry["before"], "after": entry["after"], "outcome": "done"}
         swap = Swap(engine, journal, name, entry, timeout)
         try:
@@ -257,8 +283,6 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             note(params["state_dir"], {**told, "outcome": outcome, "gap": round(swap.gap, 2)})
             raise
         note(params["state_dir"], {**told, "gap": round(swap.gap, 2)})
-    running = engine.container(name)
-    if running is None or running["Id"] != entry["new"]:
-        raise Problem(f"{name} is not the container that was started: look at it with `loopdeploy status`.")
+    running = verified(engine, name, entry)
     facts = {"before": entry["before"], "after": entry["after"], "image": running["Image"]}
     return {**facts, "changed": True, "gap": round(swap.gap, 2)}
