@@ -277,6 +277,10 @@ class ScriptedEngine(UnixStreamServer):
         tags = {image: [name for name, one in self.images.items() if one == image] for image in self.images.values()}
         return 200, [{"Id": image, "RepoTags": names} for image, names in tags.items()]
 
+    def _get_images_json(self, what: str, query: dict[str, str], body: Any) -> Answer:
+        image = self.images.get(what, what if what in self.images.values() else None)
+        return (200, {"Id": image}) if image else (404, {"message": f"No such image: {what}"})
+
     def _post_images_tag(self, what: str, query: dict[str, str], body: Any) -> Answer:
         self.images[f"{query['repo']}:{query['tag']}"] = self.images.get(what, what)
         return 201, None

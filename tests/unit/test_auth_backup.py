@@ -183,13 +183,15 @@ def test_keys_directory_stays_the_same(
 def test_backup_that_does_not_work_gives_way_to_what_was(
     run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backup: str
 ) -> None:
-    """The message says why, with the container's last words."""
-    server.refusal, server.log = "database is of another version", ["a"]
+    """The message says why, with the container's last words, what runs, and for how long it did not."""
+    server.refusal, server.log, server.release = "database is of another version", ["a"], "r1"
     engine.hook = lambda: setattr(server, "refusal", "" if seen_starts(engine) > 1 else server.refusal)
     kind, result = restore(run, auth, engine)
     assert kind == "failed"
     assert f"loop-auth does not work with the backup {backup} (database is of another version)" in result["msg"]
-    assert "its last log lines: a; " in result["msg"] and result["msg"].endswith("and it runs again.")
+    away = f"release r1 runs again; loop-auth was away for {result['gap']:.1f} s"
+    assert result["msg"].partition("its last log lines: a; ")[2].endswith(away)
+    assert result["rolled_back"] is True and result["gap"] > server.stopping
     assert auth.users() == ["ann", "bob"] and [path.name for path in auth.keys.iterdir()] == ["k2.pem"]
     assert (server.status, server.policy) == ("running", "unless-stopped")
 
@@ -207,6 +209,7 @@ def test_second_failure_says_what_is_down(
     kind, result = restore(run, auth, engine)
     assert kind == "failed"
     (made,) = [name for name in auth.names() if name != backup]
+    assert result["rolled_back"] is False and "loop-auth is down; loop-auth was away for" in result["msg"]
     assert f"that is the backup {made}: mend the cause and run `loopdeploy restore --auth {made}`" in result["msg"]
     # Else the next run, that one among them, would try the same again first.
     assert not Path(engine.path).with_name("restore-loop-auth.json").exists()

@@ -55,6 +55,40 @@ def test_new_container_takes_the_old_one_s_place(
     assert clean(engine)
 
 
+@pytest.mark.parametrize("image", ["sha256:new", f"loop-api:{NEW}"])
+def test_image_that_runs_is_the_one_that_was_wanted(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container, image: str
+) -> None:
+    """By its id, or by the name of the release that `--to` asks for."""
+    engine.images[f"loop-api:{NEW}"] = "sha256:new"
+    assert run("container_swap", image=image, **params(engine))[1]["image"] == "sha256:new"
+
+
+def test_container_of_another_image_is_refused(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container
+) -> None:
+    """A name may have moved since the release was built; what serves goes on."""
+    engine.images[f"loop-api:{NEW}"] = "sha256:moved"
+    kind, result = run("container_swap", image=f"loop-api:{NEW}", **params(engine))
+    assert kind == "failed" and "has the image sha256:new instead of sha256:moved" in result["msg"]
+    kind, result = run("container_swap", image="loop-api:gone", **params(engine))
+    assert kind == "failed" and "There is no image loop-api:gone on this NAS" in result["msg"]
+    assert all(request.startswith("GET ") for request in engine.seen) and clean(engine)
+
+
+@pytest.mark.parametrize("state", ["swapped", "rolled_back"])
+def test_image_that_runs_afterwards_is_told_when_it_is_another_one(
+    run: Run, engine: ScriptedEngine, old: Container, state: str
+) -> None:
+    """That the engine started something is not that it started what was asked for."""
+    name = "loop-api-next" if state == "swapped" else "loop-api-previous"
+    new = engine.add(name, policy="no", release=NEW, image="sha256:new")
+    engine.hook = lambda: setattr(new, "image", "sha256:other" if new.running else "sha256:new")
+    kind, result = run("container_swap", **params(engine, state))
+    assert kind == "failed" and result["rolled_back"] is False
+    assert f"loop-api runs the image sha256:other, release {NEW}, instead of sha256:new" in result["msg"]
+
+
 def test_the_one_before_the_kept_one_goes(run: Run, engine: ScriptedEngine, old: Container, new: Container) -> None:
     """One container is kept, not a row of them."""
     engine.add("loop-api-previous", policy="no", status="exited")

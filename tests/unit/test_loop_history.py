@@ -44,6 +44,23 @@ def test_run_is_one_row(history: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("swap", "shown"),
+    [
+        ({"service": "loop-auth", "backup": "b1", "outcome": "done", "gap": 2.1}, "loop-auth backup b1 (2.1 s away)"),
+        ({"service": "loop-auth", "backup": "b1", "outcome": "undone"}, "loop-auth backup b1 (undone)"),
+        ({**SWAP, "outcome": "finished", "gap": 0.0}, "loop-api old -> new (0.0 s away)"),
+        (
+            {"service": "loop-api", "before": "old", "after": "new", "outcome": "finished"},
+            "loop-api old -> new (finished)",
+        ),
+    ],
+)
+def test_restore_and_healed_swap_are_rows_of_their_own(history: Any, swap: dict[str, Any], shown: str) -> None:
+    """Which backup, and of a swap that another run finished or undid, that and no time, which nobody knows."""
+    assert rows(history(lines(START, {**END, "swaps": [swap]}), False, 20))[0][4] == shown
+
+
 def test_run_without_an_end_is_unfinished(history: Any) -> None:
     """It runs, or was killed."""
     assert rows(history(lines(START), False, 20))[0][3:] == ["unfinished", "nothing was replaced"]

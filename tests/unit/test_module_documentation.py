@@ -108,7 +108,7 @@ def results(run: Run, engine: ScriptedEngine, tmp_path: Path, home: Path) -> dic
         ("authorized_login", {"user": "ann", "key": "ssh-ed25519 AAAA"}),
         ("deploy_lock", {"owner": owner, **state}),
         ("deploy_lock", {"state": "absent", **state}),
-        ("session_state", {"container": "none", "url": "http://127.0.0.1:9/", **docker}),
+        ("session_state", {"container": "none", "url": "http://127.0.0.1:9/", "keys": files["keys"], **docker}),
         ("release_images", {"repository": "loop-api", **docker}),
         ("auth_backup", files),
         ("auth_backup", {**files, "state": "restored", "backup": "latest", "container": "loop-api", **state, **docker}),

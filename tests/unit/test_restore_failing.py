@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import itertools
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from ansible.module_utils.loop_journal import Journal
 from ansible.module_utils.loop_problem import Problem
 
+from tests.unit.conftest import Outcome
 from tests.unit.conftest import Run
 from tests.unit.scripted_engine import Container
 from tests.unit.scripted_engine import ScriptedEngine
@@ -29,6 +31,46 @@ from tests.unit.test_restore_interrupted import known
 from tests.unit.test_restore_interrupted import leave
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """loop-auth as it runs, with what it knows now, and a backup of what it knew before."""
+
+    run: Run
+    auth: Auth
+    engine: ScriptedEngine
+    server: Container
+    old: str
+    new: str
+
+    def restore(self) -> Outcome:
+        """Bring the old backup back."""
+        return restore(self.run, self.auth, self.engine, self.old)
+
+    def heal(self) -> Outcome:
+        """Do what every verb does that finds the journal."""
+        return heal(self.run, self.auth, self.engine)
+
+    def state(self) -> tuple[object, ...]:
+        """Return what loop-auth knows, whether it runs, and its restart policy."""
+        return known(self.auth), self.server.status, self.server.policy
+
+    def leftovers(self) -> list[Path]:
+        """Return the files that a copy which failed left behind."""
+        return [*self.auth.database.parent.rglob("*.restored"), *self.auth.backups.glob("*.partial")]
+
+    def fail_first(self) -> None:
+        """Let the container start no sooner than at the second time."""
+        server = self.server
+        server.refusal = "wrong version"
+        self.engine.hook = lambda: setattr(server, "refusal", "" if seen_starts(self.engine) > 1 else server.refusal)
+
+
+@pytest.fixture
+def scene(run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str]) -> Scene:
+    """Let loop-auth run, with both backups."""
+    return Scene(run, auth, engine, server, *backups)
 
 
 def fill(monkeypatch: pytest.MonkeyPatch, first: int = 0) -> None:
@@ -56,39 +98,20 @@ def refuse_journal(monkeypatch: pytest.MonkeyPatch, first: int) -> None:
     monkeypatch.setattr(Journal, "write", written)
 
 
-def leftovers(auth: Auth) -> list[Path]:
-    """Return the files that a copy which failed left behind."""
-    return [*auth.database.parent.rglob("*.restored"), *auth.backups.glob("*.partial")]
-
-
-def fail_first(engine: ScriptedEngine, server: Container) -> None:
-    """Let the container start no sooner than at the second time."""
-    server.refusal = "wrong version"
-    engine.hook = lambda: setattr(server, "refusal", "" if seen_starts(engine) > 1 else server.refusal)
-
-
 @pytest.mark.parametrize("copies", [0, 1])
 def test_disk_that_fills_is_noticed_before_the_service_is_stopped(
-    run: Run,
-    auth: Auth,
-    engine: ScriptedEngine,
-    server: Container,
-    backups: tuple[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    copies: int,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, copies: int
 ) -> None:
     """Everything is copied first, so that the rest needs no space."""
     fill(monkeypatch, copies)
-    kind, result = restore(run, auth, engine, backups[0])
+    kind, result = scene.restore()
     assert kind == "failed" and "No space left on device): free space on the NAS" in result["msg"]
     assert result["msg"].endswith("nothing was touched.")
-    assert (known(auth), server.starts, server.policy) == (NEW, 1, "unless-stopped")
-    assert leftovers(auth) == [] and not journal(engine).exists()
+    assert (known(scene.auth), scene.server.starts, scene.server.policy) == (NEW, 1, "unless-stopped")
+    assert scene.leftovers() == [] and not journal(scene.engine).exists()
 
 
-def test_backup_that_finds_no_room_leaves_nothing(
-    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str], monkeypatch: Any
-) -> None:
+def test_backup_that_finds_no_room_leaves_nothing(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a database would fill the disk for good."""
 
     def copy(source: str, target: str) -> None:
@@ -96,74 +119,53 @@ def test_backup_that_finds_no_room_leaves_nothing(
         raise FULL
 
     monkeypatch.setattr(shutil, "copy2", copy)
-    assert "free space on the NAS; nothing was touched." in restore(run, auth, engine, backups[0])[1]["msg"]
-    assert leftovers(auth) == [] and server.starts == 1
+    assert "free space on the NAS; nothing was touched." in scene.restore()[1]["msg"]
+    assert scene.leftovers() == [] and scene.server.starts == 1
 
 
 def test_journal_that_cannot_be_written_behind_the_files_stops_nobody(
-    run: Run,
-    auth: Auth,
-    engine: ScriptedEngine,
-    server: Container,
-    backups: tuple[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All files are in place."""
     refuse_journal(monkeypatch, 1)
-    assert restore(run, auth, engine, backups[0])[0] == "ok"
-    assert (known(auth), server.status, server.policy) == (OLD, "running", "unless-stopped")
+    assert scene.restore()[0] == "ok"
+    assert scene.state() == (OLD, "running", "unless-stopped")
 
 
 def test_journal_that_cannot_be_written_is_no_obstacle_on_the_way_back(
-    run: Run,
-    auth: Auth,
-    engine: ScriptedEngine,
-    server: Container,
-    backups: tuple[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The service is down."""
-    fail_first(engine, server)
+    scene.fail_first()
     refuse_journal(monkeypatch, 1)
-    assert restore(run, auth, engine, backups[0])[1]["msg"].endswith("brought back, and it runs again.")
-    assert (known(auth), server.status, server.policy) == (NEW, "running", "unless-stopped")
-    assert not journal(engine).exists()
+    assert scene.restore()[1]["rolled_back"] is True
+    assert scene.state() == (NEW, "running", "unless-stopped")
+    assert not journal(scene.engine).exists()
 
 
-def test_way_back_that_finds_no_room_starts_the_service_at_least(
-    run: Run,
-    auth: Auth,
-    engine: ScriptedEngine,
-    server: Container,
-    backups: tuple[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_way_back_that_finds_no_room_starts_the_service_at_least(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """And leaves it as it was otherwise."""
-    fail_first(engine, server)
+    scene.fail_first()
     fill(monkeypatch, 2)
-    msg = restore(run, auth, engine, backups[0])[1]["msg"]
-    assert "loop-auth runs: bringing back what it had before failed, too" in msg and "No space left" in msg
-    assert (known(auth), server.status, server.policy) == (OLD, "running", "unless-stopped")
-    assert leftovers(auth) == []
+    msg = scene.restore()[1]["msg"]
+    assert ". loop-auth runs release 1a2b; loop-auth was away for " in msg
+    assert ": bringing back what it had before failed, too" in msg and "No space left" in msg
+    assert scene.state() == (OLD, "running", "unless-stopped")
+    assert scene.leftovers() == []
 
 
 def test_healing_that_finds_no_room_starts_the_service_and_is_tried_again(
-    run: Run,
-    auth: Auth,
-    engine: ScriptedEngine,
-    server: Container,
-    backups: tuple[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half of the files may be in place."""
-    server.ends(137)
-    leave(engine, *backups)
+    scene.server.ends(137)
+    leave(scene.engine, scene.old, scene.new)
     with monkeypatch.context() as patch:
         fill(patch)
-        msg = heal(run, auth, engine)[1]["msg"]
-    assert msg.endswith("and loop-auth runs: free space on the NAS and run `loopdeploy recover`.")
-    assert leftovers(auth) == [] and server.running
-    assert heal(run, auth, engine)[0] == "ok" and known(auth) == OLD
+        msg = scene.heal()[1]["msg"]
+    assert msg.endswith("and loop-auth runs release 1a2b: free space on the NAS and run `loopdeploy recover`.")
+    assert scene.leftovers() == [] and scene.server.running
+    assert scene.heal()[0] == "ok" and known(scene.auth) == OLD
 
 
 def remove_database(auth: Auth) -> None:
@@ -178,45 +180,38 @@ def remove_keys(auth: Auth) -> None:
     shutil.rmtree(auth.keys)
 
 
-def test_no_database_before_is_none_after_the_way_back(
-    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str]
-) -> None:
+def test_no_database_before_is_none_after_the_way_back(scene: Scene) -> None:
     """It would be of another backup than the keys."""
-    remove_database(auth)
-    fail_first(engine, server)
-    assert "what it had before was brought back" in restore(run, auth, engine, backups[0])[1]["msg"]
-    assert not list(auth.database.parent.glob("oauth.db*"))
-    assert [file.name for file in auth.keys.iterdir()] == ["k2.pem"]
+    remove_database(scene.auth)
+    scene.fail_first()
+    assert "what it had before was brought back" in scene.restore()[1]["msg"]
+    assert not list(scene.auth.database.parent.glob("oauth.db*"))
+    assert [file.name for file in scene.auth.keys.iterdir()] == ["k2.pem"]
 
 
-def test_no_keys_before_are_none_after_the_way_back(
-    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str]
-) -> None:
+def test_no_keys_before_are_none_after_the_way_back(scene: Scene) -> None:
     """Their directory stays: loop-api may have it mounted meanwhile."""
-    remove_keys(auth)
-    fail_first(engine, server)
-    assert "what it had before was brought back" in restore(run, auth, engine, backups[0])[1]["msg"]
-    assert known(auth) == (["ann", "bob"], [])
+    remove_keys(scene.auth)
+    scene.fail_first()
+    assert "what it had before was brought back" in scene.restore()[1]["msg"]
+    assert known(scene.auth) == (["ann", "bob"], [])
 
 
-def test_nothing_before_cannot_be_brought_back(
-    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str]
-) -> None:
+def test_nothing_before_cannot_be_brought_back(scene: Scene) -> None:
     """The message says so, and which state the container is in."""
-    remove_database(auth)
-    remove_keys(auth)
-    server.refusal = "wrong version"
-    kind, result = restore(run, auth, engine, backups[0])
-    assert kind == "failed" and "loop-auth is down: it had nothing before that could be brought back" in result["msg"]
-    assert server.policy == "unless-stopped" and not journal(engine).exists()
+    remove_database(scene.auth)
+    remove_keys(scene.auth)
+    scene.server.refusal = "wrong version"
+    kind, result = scene.restore()
+    assert kind == "failed" and ": it had nothing before that could be brought back" in result["msg"]
+    assert ". loop-auth is down; loop-auth was away for " in result["msg"]
+    assert scene.server.policy == "unless-stopped" and not journal(scene.engine).exists()
 
 
 @pytest.mark.parametrize("lacking", ["oauth.db", "keys"])
-def test_backup_that_lacks_something_leaves_what_is_there(
-    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str], lacking: str
-) -> None:
+def test_backup_that_lacks_something_leaves_what_is_there(scene: Scene, lacking: str) -> None:
     """Who asks for a backup wants what is in it; a database that it knows nothing of is nobody's to remove."""
-    path = auth.backups / backups[0] / lacking
+    path = scene.auth.backups / scene.old / lacking
     path.unlink() if path.is_file() else shutil.rmtree(path)
-    assert restore(run, auth, engine, backups[0])[0] == "ok"
-    assert known(auth) == ((NEW[0], OLD[1]) if lacking == "oauth.db" else (OLD[0], NEW[1]))
+    assert scene.restore()[0] == "ok"
+    assert known(scene.auth) == ((NEW[0], OLD[1]) if lacking == "oauth.db" else (OLD[0], NEW[1]))

@@ -95,13 +95,41 @@ def test_database_and_keys_are_of_one_backup_wherever_it_is_killed(
         engine.hook = lambda: setattr(server, "refusal", "")
         told = result.get("msg", "")
         stays = not works and f"has the files of the backup {old}, but is not healthy (wrong version)" in told
-        assert kind == "ok" or stays or "what it had before was brought back, and it runs again." in told, result
+        assert (
+            kind == "ok" or stays or told.endswith("what it had before was brought back, and release 1a2b runs again")
+        ), result
         assert known(auth) in ([OLD, NEW] if works else [OLD] if stays else [NEW])
         assert not begun or (server.running, server.policy) == (not stays, "unless-stopped")
         assert not journal(engine).exists()
         if not killed:
             break
     assert known(auth) == (OLD if works else NEW) and steps > 15
+
+
+def test_restore_is_left_for_the_history(
+    run: Run, auth: Auth, engine: ScriptedEngine, server: Container, backups: tuple[str, str]
+) -> None:
+    """Which backup was asked for, and what came of it; of an interrupted one without the time, which nobody knows."""
+    lock, line = journal(engine).with_name("lock"), {"service": "loop-auth", "backup": backups[0]}
+    lock.mkdir()
+    restored = restore(run, auth, engine, backups[0])[1]
+    engine.hook = lambda: setattr(server, "refusal", "no" if (auth.keys / "k1.pem").exists() else "")
+    (auth.keys / "k1.pem").rename(auth.keys / "k2.pem")
+    failed = restore(run, auth, engine, backups[0])[1]
+    leave(engine, *backups)
+    heal(run, auth, engine)
+    engine.hook = lambda: setattr(server, "refusal", "")
+    leave(engine, *backups)
+    heal(run, auth, engine)
+    leave(engine, "gone", backups[1])
+    heal(run, auth, engine)
+    assert [json.loads(text) for text in (lock / "swaps.jsonl").read_text().splitlines()] == [
+        {**line, "outcome": "done", "gap": restored["gap"]},
+        {**line, "outcome": "rolled back", "gap": failed["gap"]},
+        {**line, "outcome": "rolled back"},
+        {**line, "outcome": "finished"},
+        {**line, "backup": "gone", "outcome": "undone"},
+    ]
 
 
 def test_check_mode_tells_of_an_interrupted_restore(run: Run, auth: Auth, engine: ScriptedEngine) -> None:
@@ -208,7 +236,9 @@ def test_backup_that_is_gone_gives_way_to_what_was_before(
     assert (known(auth), server.status, server.policy) == (OLD, "running", "unless-stopped")
 
 
-@pytest.mark.parametrize(("before", "refusal", "state"), [("", "", "runs"), ("x", "no such file", "is down")])
+@pytest.mark.parametrize(
+    ("before", "refusal", "state"), [("", "", "runs release 1a2b"), ("x", "no such file", "is down")]
+)
 def test_backups_that_are_gone_hold_nobody_up(
     run: Run, auth: Auth, engine: ScriptedEngine, server: Container, before: str, refusal: str, state: str
 ) -> None:
@@ -229,25 +259,46 @@ def test_backup_and_container_that_are_gone_hold_nobody_up(run: Run, auth: Auth,
     assert heal(run, auth, engine)[0] == "ok"
 
 
-def test_what_an_interrupted_run_left_is_told_before_a_restore_is_finished(tmp_path: Path) -> None:
-    """When that fails, the other is not lost."""
+def heal_all(tmp_path: Path, swap: str, files: str, sessions: str = "module.exit_json(sessions={})") -> str:
+    """Return what heal.yml says with modules that end so."""
     library = tmp_path / "roles" / "loop_service" / "library"
     library.mkdir(parents=True)
     answer = "#!/usr/bin/python\nfrom ansible.module_utils.basic import AnsibleModule\n"
     answer += "options = {name: {} for name in %s}\nmodule = AnsibleModule(argument_spec=options)\n%s\n"
-    swap = ["name", "state", "state_dir", "timeout"]
-    healed = "module.exit_json(healed=['undid ' + module.params['name']])"
-    (library / "container_swap.py").write_text(answer % (swap, healed))
-    files = ["state", "container", "database", "keys", "directory", "state_dir", "timeout"]
-    (library / "auth_backup.py").write_text(answer % (files, "module.fail_json(msg='its backup is gone')"))
+    ends = {
+        "container_swap": (["name", "state", "state_dir", "timeout"], swap),
+        "auth_backup": (["state", "container", "database", "keys", "directory", "state_dir", "timeout"], files),
+        "session_state": (["container", "url", "keys", "before", "touched", "meant"], sessions),
+    }
+    for name, options_and_end in ends.items():
+        (library / f"{name}.py").write_text(answer % options_and_end)
     for part in ("tasks", "vars", "defaults", "filter_plugins"):
         (library.parent / part).symlink_to(ROLES / "loop_service" / part)
     paths = {"database": "/db", "keys_dir": "/keys"}
-    play_vars = {"loop_state_dir": "/state", "loop_auth_rollout": {"backup": paths}}
-    result = play(tmp_path, {"import_role": {"name": "loop_service", "tasks_from": "heal"}}, **play_vars)
-    told = result.stdout.partition("Tell what was healed")[2].partition("TASK")[0]
-    assert "undid loop-api" in told and "undid loop-auth" in told, result.stdout
-    assert "its backup is gone" in result.stdout
+    auth = {"loop_auth_rollout": {"backup": paths}, "loop_auth_jwks_url": "http://x"}
+    verb = {"loop_service_verb": "recover", "loop_service_steps": [["loop-api", "noted"]]}
+    take = {"import_role": {"name": "loop_service", "tasks_from": "heal", "rolespec_validate": False}}
+    return play(tmp_path, take, loop_state_dir="/state", **auth, **verb).stdout
+
+
+def test_what_an_interrupted_run_left_is_told_before_a_restore_is_finished(tmp_path: Path) -> None:
+    """When that fails, the other is not lost."""
+    undone = "module.exit_json(healed=['undid ' + module.params['name']])"
+    said = heal_all(tmp_path, undone, "module.fail_json(msg='its backup is gone')")
+    told = said.partition("Tell what was healed")[2].partition("TASK")[0]
+    assert "undid loop-api" in told and "undid loop-auth" in told, said
+    assert "its backup is gone" in said
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_healed_replacement_must_keep_the_keys(tmp_path: Path, changed: bool) -> None:
+    """As any other one must, and loop-auth may be what was replaced."""
+    judge = "if module.params['before']: module.fail_json(msg='compared, touched: ' + module.params['touched'])\n"
+    swap = f"module.exit_json(changed={changed}, healed={['undid it'] if changed else []})"
+    said = heal_all(
+        tmp_path, swap, "module.fail_json(msg='at the files')", judge + "module.exit_json(sessions={'id': 1})"
+    )
+    assert ("compared, touched: True" in said, "at the files" in said) == (changed, not changed), said
 
 
 @pytest.mark.parametrize(

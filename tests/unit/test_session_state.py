@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from http.server import HTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,23 +67,30 @@ def auth(engine: ScriptedEngine) -> Container:
 
 def read(run: Run, engine: ScriptedEngine, keys: Keys, **more: Any) -> Outcome:
     """Run the module."""
-    return run("session_state", container="loop-auth", url=keys.url, socket=engine.path, **more)
+    directory = str(Path(engine.path).with_name("keys"))
+    return run("session_state", container="loop-auth", url=keys.url, keys=directory, socket=engine.path, **more)
+
+
+@pytest.fixture
+def files(engine: ScriptedEngine) -> Path:
+    """Return the directory of the keys."""
+    directory = Path(engine.path).with_name("keys")
+    directory.mkdir()
+    return directory
 
 
 def test_container_and_keys_are_read(run: Run, engine: ScriptedEngine, keys: Keys, auth: Container) -> None:
     """The keys in their order, so that they can be compared."""
-    sessions = {"id": auth.id, "started": "start 1", "keys": ["k1", "k2"]}
-    assert read(run, engine, keys) == ("ok", {"changed": False, "sessions": sessions})
+    sessions = {"id": auth.id, "started": "start 1", "keys": ["k1", "k2"], "files": []}
+    assert read(run, engine, keys) == ("ok", {"changed": False, "sessions": sessions, "lost": []})
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_server_that_does_not_run_has_nobody_signed_in(
-    run: Run, engine: ScriptedEngine, keys: Keys, there: bool
-) -> None:
+def test_server_without_keys_has_nobody_signed_in(run: Run, engine: ScriptedEngine, keys: Keys, there: bool) -> None:
     """A first deployment has nobody to sign out."""
     if there:
         engine.add("loop-auth", status="exited")
-    nobody: dict[str, Any] = {"id": "", "started": "", "keys": []}
+    nobody: dict[str, Any] = {"id": "", "started": "", "keys": [], "files": []}
     assert read(run, engine, keys)[1]["sessions"] == nobody
     assert read(run, engine, keys, before=nobody)[0] == "ok"
 
@@ -150,5 +158,72 @@ def test_keys_may_take_a_while_to_be_published_again(
 
 def test_check_mode_compares_nothing(run: Run, engine: ScriptedEngine, keys: Keys, auth: Container) -> None:
     """Nothing was done that could have changed anything."""
-    before = {"id": "other", "started": "", "keys": ["gone"]}
+    before = {"id": "other", "started": "", "keys": ["gone"], "files": []}
     assert read(run, engine, keys, check_mode=True, before=before)[0] == "ok"
+
+
+# Ids as loop-auth makes them of its keys.
+FIRST, SECOND = "a" * 43, "b-_" + "c" * 40
+
+
+def test_key_is_known_by_the_name_of_its_file(run: Run, engine: ScriptedEngine, keys: Keys, files: Path) -> None:
+    """In each of its stages; one whose name says nothing of it by its content. A link leads nowhere."""
+    for name in (f"{FIRST}.pem", f"1700000000.{SECOND}.pem", f"1700000000.{SECOND}.pub", "x.pem.partial", ".gitignore"):
+        (files / name).write_text("one")
+    (files / "linked.pem").symlink_to(files / f"{FIRST}.pem")
+    (files / "@eaDir").mkdir()
+    assert read(run, engine, keys)[1]["sessions"]["files"] == [FIRST, SECOND]
+    (files / "private.pem").write_text("one")
+    (first,) = set(read(run, engine, keys)[1]["sessions"]["files"]) - {FIRST, SECOND}
+    (files / "private.pem").write_text("two")
+    (second,) = set(read(run, engine, keys)[1]["sessions"]["files"]) - {FIRST, SECOND}
+    assert first.startswith("private (") and second.startswith("private (") and first != second
+
+
+@pytest.mark.parametrize("state", ["stopped", "deaf"])
+@pytest.mark.parametrize("change", ["none", "retired", "added", "other", "removed", "overwritten"])
+def test_files_are_compared_where_no_key_was_published(
+    run: Run, engine: ScriptedEngine, keys: Keys, auth: Container, files: Path, state: str, change: str
+) -> None:
+    """Users stay signed in over a time in which the server is down, as long as its keys stay."""
+    auth.status = "exited" if state == "stopped" else "running"
+    keys.publish()
+    (files / f"5.{FIRST}.pem").write_text("one")
+    (files / "legacy.pem").write_text("two")
+    before = read(run, engine, keys)[1]["sessions"]
+    if change in ("retired", "other"):
+        (files / f"5.{FIRST}.pem").rename(files / (f"5.{FIRST}.pub" if change == "retired" else f"5.{SECOND}.pem"))
+    elif change == "added":
+        (files / f"9.{SECOND}.pem").write_text("three")
+    elif change == "removed":
+        (files / f"5.{FIRST}.pem").unlink()
+    elif change == "overwritten":
+        (files / "legacy.pem").write_text("another")
+    kind, result = read(run, engine, keys, before=before, timeout=1)
+    if change in ("none", "retired", "added"):
+        assert (kind, result.get("lost")) == ("ok", [])
+    else:
+        gone = "legacy (" if change == "overwritten" else f"{FIRST} is not there"
+        assert kind == "failed" and f"of loop-auth the signing key {gone}" in result["msg"]
+
+
+@pytest.mark.parametrize(("published", "kind"), [((FIRST, SECOND), "ok"), ((SECOND,), "failed")])
+def test_server_that_comes_back_must_publish_the_keys_that_were_there(
+    run: Run, engine: ScriptedEngine, keys: Keys, files: Path, published: tuple[str, ...], kind: str
+) -> None:
+    """It may have been given another directory than the one that is looked at."""
+    auth = engine.add("loop-auth", status="exited")
+    (files / f"5.{FIRST}.pem").write_text("one")
+    before = read(run, engine, keys)[1]["sessions"]
+    auth.status = "running"
+    keys.publish(*published)
+    assert read(run, engine, keys, before=before, timeout=1)[0] == kind
+
+
+def test_keys_that_were_meant_to_change_are_told(run: Run, engine: ScriptedEngine, keys: Keys, auth: Container) -> None:
+    """A restore brings others, and says how many are gone once the server has published what it has now."""
+    before = read(run, engine, keys)[1]["sessions"]
+    keys.publish()
+    engine.clock.after(3, lambda: keys.publish("k0", "k1"))
+    kind, result = read(run, engine, keys, before=before, touched=True, meant=True)
+    assert (kind, result["lost"], result["sessions"]["keys"]) == ("ok", ["k2"], ["k0", "k1"])

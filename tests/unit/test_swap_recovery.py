@@ -33,6 +33,15 @@ def new(engine: ScriptedEngine, old: Container) -> Container:
     return engine.add("loop-api-next", policy="no", release="new")
 
 
+RELEASES = {"service": "loop-api", "before": "old", "after": "new"}
+
+
+def noted(engine: ScriptedEngine) -> list[dict[str, Any]]:
+    """Return what was left for the history."""
+    file = Path(engine.path).with_name("lock") / "swaps.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
 def swap(run: Run, engine: ScriptedEngine, state: str = "swapped", **more: object) -> dict[str, Any]:
     """Return the result of the module."""
     return run("container_swap", **params(engine, state), **more)[1]
@@ -149,14 +158,36 @@ def test_outcome_is_left_for_the_history(run: Run, engine: ScriptedEngine, new: 
     (tmp_path / "lock").mkdir()
     new.polls = 0
     swap(run, engine)
-    line = json.loads((tmp_path / "lock" / "swaps.jsonl").read_text())
-    assert {**line, "gap": 0} == {
-        "service": "loop-api",
-        "before": "old",
-        "after": "new",
-        "outcome": "rolled back",
-        "gap": 0,
-    }
+    (line,) = noted(engine)
+    assert {**line, "gap": 0} == {**RELEASES, "outcome": "rolled back", "gap": 0}
+    assert line["gap"] > 0
+
+
+def test_way_back_that_fails_and_then_does_not_is_left_for_the_history(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container, tmp_path: Path
+) -> None:
+    """With the time so far; when a later run brings it back, nobody knows how long that was."""
+    (tmp_path / "lock").mkdir()
+    old.refusal, new.polls = "no such file", 0
+    assert "; loop-api was away for" in swap(run, engine)["msg"]
+    assert "was away" not in swap(run, engine, "healed")["msg"]
+    old.refusal = ""
+    swap(run, engine, "healed")
+    first, *others = noted(engine)
+    assert first["gap"] > 0 and {**first, "gap": 0} == {**RELEASES, "outcome": "failed", "gap": 0}
+    assert others == [{**RELEASES, "outcome": "failed"}, {**RELEASES, "outcome": "undone"}]
+
+
+def test_swap_that_is_finished_later_is_left_for_the_history(
+    run: Run, engine: ScriptedEngine, new: Container, tmp_path: Path
+) -> None:
+    """The run that began it cannot tell any more."""
+    engine.add("loop-api-previous", policy="no", status="exited")
+    engine.fault("DELETE", status=500, message="device busy")
+    swap(run, engine)
+    (tmp_path / "lock").mkdir()
+    swap(run, engine, "healed")
+    assert noted(engine) == [{**RELEASES, "outcome": "finished"}]
 
 
 def test_full_disk_does_not_hide_that_the_old_one_runs_again(

@@ -29,8 +29,8 @@ def loop_build_failure(message: str, image: str) -> str:
     steps = [line for line in lines if line.startswith("Step ")]
     where = f" at {steps[-1]!r}" if steps else ""
     output = " | ".join([line for line in lines if not NOISE.match(line)][-LINES:])
-    tail = f" Its last output: {output}" if output else ""
-    return f"Building {image} failed{where}: {reason}; what runs was not touched.{tail}"
+    tail = f"; its last output: {output}" if output else ""
+    return f"Building {image} failed{where}: {reason}{tail}; what runs was not touched."
 
 
 def _listed(text: str) -> list[str]:

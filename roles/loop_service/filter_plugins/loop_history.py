@@ -47,13 +47,16 @@ def _parsed(line: str) -> dict[str, Any] | None:
 def _row(run: dict[str, Any]) -> str:
     at = str(run["at"]).replace("T", " ").replace("Z", "")
     listed = run.get("swaps")
-    swaps = ", ".join(
-        f"{swap.get('service')} {swap.get('before')} -> {swap.get('after')} ({swap.get('gap')} s away)"
-        for swap in (listed if isinstance(listed, list) else [])
-        if isinstance(swap, dict)
-    )
+    swaps = ", ".join(_swap(swap) for swap in (listed if isinstance(listed, list) else []) if isinstance(swap, dict))
     what = swaps or (f"at: {run['step']}" if run.get("step") else "nothing was replaced")
     return f"{at:20}  {run['who']:24}  {str(run['verb']):11}  {str(run['outcome']):11}  {what}".rstrip()
+
+
+def _swap(swap: dict[str, Any]) -> str:
+    """Return what became of one service; of an interrupted run's swap, how it was healed."""
+    what = f"backup {swap['backup']}" if "backup" in swap else f"{swap.get('before')} -> {swap.get('after')}"
+    how = f"{swap['gap']} s away" if "gap" in swap else swap.get("outcome")
+    return f"{swap.get('service')} {what} ({how})"
 
 
 class FilterModule:

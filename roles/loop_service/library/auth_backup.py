@@ -98,7 +98,11 @@ restored:
 gap:
   description: Seconds that the container was away.
   type: float
-  returned: when O(state) is V(restored)
+  returned: when O(state) is V(restored), and when it failed and what was before was brought back
+rolled_back:
+  description: Whether the container runs with what it had before, after O(backup) did not work.
+  type: bool
+  returned: failure
 healed:
   description: What was done, in sentences.
   type: list
@@ -112,6 +116,7 @@ def main() -> None:
     from ansible.module_utils.basic import AnsibleModule
     from ansible.module_utils.loop_backup import create
     from ansible.module_utils.loop_problem import Problem
+    from ansible.module_utils.loop_problem import RolledBack
     from ansible.module_utils.loop_restore import heal
     from ansible.module_utils.loop_restore import restore
 
@@ -137,8 +142,10 @@ def main() -> None:
     try:
         action = {"present": create, "restored": restore, "healed": heal}[module.params["state"]]
         module.exit_json(**action(module.params, module.check_mode))
+    except RolledBack as problem:
+        module.fail_json(msg=str(problem), gap=round(problem.gap, 2), rolled_back=True)
     except Problem as problem:
-        module.fail_json(msg=str(problem))
+        module.fail_json(msg=str(problem), rolled_back=False)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,11 @@ options:
     description: Directory on the NAS where loopdeploy keeps its state.
     type: path
     required: true
+  image:
+    description:
+      - Id or name of the image that the new container must run. One of another image is refused before anything is
+        touched, and what runs afterwards is compared with it. Without it the new container's own is taken.
+    type: str
   latest:
     description: Name and tag that mean the image of the new container once it serves.
     type: str
@@ -111,6 +116,7 @@ def main() -> None:
             "name": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["swapped", "rolled_back", "healed"], "default": "swapped"},
             "state_dir": {"type": "path", "required": True},
+            "image": {"type": "str"},
             "latest": {"type": "str"},
             "restart_policy": {"type": "str"},
             "timeout": {"type": "int", "default": 60},

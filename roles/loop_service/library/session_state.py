@@ -6,8 +6,10 @@ DOCUMENTATION = r"""
 module: session_state
 short_description: Read what signed-in users depend on, and see that it did not change
 description:
-  - Reads which container the authorization server is, when it started, and the ids of the keys that it publishes.
-  - With O(before) it compares, and fails with a sentence that names what changed.
+  - Reads which container the authorization server is, when it started, the ids of the keys that it publishes, and
+    those of the keys in its directory.
+  - With O(before) it compares, and fails with a sentence that names what changed. When no key was published before,
+    because the server did not run, the keys in its directory are compared.
   - Speaks to the engine's socket with the standard library alone and runs on Python 3.8.
 options:
   container:
@@ -18,11 +20,19 @@ options:
     description: Where it publishes its keys, RFC 7517, as seen from the NAS.
     type: str
     required: true
+  keys:
+    description: Directory of its keys, C(SECONDS.ID.pem), C(SECONDS.ID.pub) or C(ID.pem).
+    type: path
+    required: true
   before:
     description: What this module returned before the change.
     type: dict
   touched:
     description: Whether the container was to be replaced or restarted; then only its keys must be the same.
+    type: bool
+    default: false
+  meant:
+    description: Whether its keys were to change; then nothing fails, and RV(lost) names what changed.
     type: bool
     default: false
   timeout:
@@ -48,21 +58,29 @@ EXAMPLES = r"""
   session_state:
     container: loop-auth
     url: http://127.0.0.1:8084/.well-known/jwks.json
+    keys: /volume1/LOOP_CORE/vault/LOOP/api/oauth/keys
   register: before
 
 - name: See that they still are
   session_state:
     container: loop-auth
     url: http://127.0.0.1:8084/.well-known/jwks.json
+    keys: /volume1/LOOP_CORE/vault/LOOP/api/oauth/keys
     before: "{{ before.sessions }}"
 """
 
 RETURN = r"""
 sessions:
   description:
-    - C(id) and C(started) of the container, empty when it does not run, and C(keys), the sorted ids of its keys, empty
-      when it does not answer.
+    - C(id) and C(started) of the container, empty when it does not run, C(keys), the sorted ids of the keys that it
+      publishes, empty when it does not answer, and C(files), those of its files. An id that says nothing of its key is
+      followed by a part of the file's hash.
   type: dict
+  returned: success
+lost:
+  description: Ids of the keys of O(before) that are gone.
+  type: list
+  elements: str
   returned: success
 """
 
@@ -70,8 +88,10 @@ sessions:
 def main() -> None:
     """Read, and compare."""
     from ansible.module_utils.basic import AnsibleModule
+    from ansible.module_utils.loop_engine import PATIENCE
     from ansible.module_utils.loop_engine import Engine
     from ansible.module_utils.loop_problem import Problem
+    from ansible.module_utils.loop_sessions import lost
     from ansible.module_utils.loop_sessions import read_sessions
     from ansible.module_utils.loop_sessions import require_same
 
@@ -79,20 +99,22 @@ def main() -> None:
         argument_spec={
             "container": {"type": "str", "required": True},
             "url": {"type": "str", "required": True},
+            "keys": {"type": "path", "required": True, "no_log": False},
             "before": {"type": "dict"},
             "touched": {"type": "bool", "default": False},
+            "meant": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 10},
             "socket": {"type": "path", "default": "/var/run/docker.sock"},
         },
         supports_check_mode=True,
     )
-    engine, params = Engine(module.params["socket"]), module.params
+    # What is asked for before anything is healed must not fail for an engine that just restarts.
+    engine, params = Engine(module.params["socket"], PATIENCE), module.params
     try:
         if params["before"] is None or module.check_mode:
-            sessions = read_sessions(engine, params["container"], params["url"])
-        else:
-            sessions = require_same(engine, params)
-        module.exit_json(changed=False, sessions=sessions)
+            module.exit_json(changed=False, sessions=read_sessions(engine, params), lost=[])
+        sessions = require_same(engine, params)
+        module.exit_json(changed=False, sessions=sessions, lost=lost(params["before"], sessions))
     except Problem as problem:
         module.fail_json(msg=str(problem))
 

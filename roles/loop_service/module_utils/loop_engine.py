@@ -19,6 +19,8 @@ UNCHANGED = 304
 CONFLICT = 409
 # Seconds that a disk may take to remove what is large.
 SLOW = 300
+# Seconds that an engine may take to come back when it restarts in the middle.
+PATIENCE = 90
 # Seconds until an engine that did not answer is asked again.
 PAUSE = 0.5
 

@@ -24,6 +24,14 @@ def releases(engine: Engine, repository: str) -> dict[str, str]:
     return {name: found[name] for name in sorted(ours, reverse=True)}
 
 
+def image_id(engine: Engine, name: str) -> str:
+    """Return the id of the image with this name or id, or raise a Problem when there is none."""
+    image = engine.get(f"/images/{quote(name)}/json")
+    if image is None:
+        raise Problem(f"There is no image {name} on this NAS: build it with `loopdeploy rebuild`; nothing was touched.")
+    return str(image["Id"])
+
+
 def require(engine: Engine, repository: str, release: str) -> None:
     """Raise a Problem unless the image of ``release`` is there."""
     known = [name.rpartition(":")[2] for name in releases(engine, repository)]

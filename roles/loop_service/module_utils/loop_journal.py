@@ -75,6 +75,15 @@ def is_cancelled(state: str) -> bool:
     return os.path.exists(os.path.join(state, CANCEL))
 
 
+def note(state: str, line: dict[str, Any]) -> None:
+    """Leave what came of a replacement beside the lock, for the run's line in the history."""
+    lock = os.path.join(state, "lock")
+    if os.path.isdir(lock):
+        # A full disk must not hide what came of it.
+        with suppress(OSError), open(os.path.join(lock, "swaps.jsonl"), "a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
 class Journal:
     """The one replacement of a service, or of its files, that is under way: a file outlives a power cut."""
 

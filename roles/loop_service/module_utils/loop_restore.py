@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.module_utils.loop_backup import create
 from ansible.module_utils.loop_backup import names
+from ansible.module_utils.loop_engine import PATIENCE
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_health import last_words
 from ansible.module_utils.loop_health import wait_until_it_answers
@@ -15,7 +16,6 @@ from ansible.module_utils.loop_journal import alone
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_problem import Refusal
 from ansible.module_utils.loop_restoration import Restoration
-from ansible.module_utils.loop_swap import PATIENCE
 
 
 def restore(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -42,8 +42,13 @@ def restore(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         except Problem as problem:
             restoration.journal.clear()
             raise Problem(f"For {name}, {problem}: free space on the NAS; nothing was touched.") from problem
-        gap = restoration.perform(files)
-    return {"changed": True, "backup": made, "restored": wanted, "gap": round(gap, 2)}
+        try:
+            restoration.perform(files)
+        except Problem as problem:
+            restoration.note_failure(problem)
+            raise
+        restoration.note("done")
+    return {"changed": True, "backup": made, "restored": wanted, "gap": round(restoration.gap, 2)}
 
 
 def heal(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -53,17 +58,22 @@ def heal(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         return {"changed": bool(journal.read()), "healed": []}
     with alone(params["state_dir"]):
         entry = journal.read()
-        told = [_heal(Restoration(params, entry))] if entry else []
+        told = [_heal(Restoration(params, entry, interrupted=True))] if entry else []
     return {"changed": bool(told), "healed": told}
 
 
 def _heal(restoration: Restoration) -> str:
     """Finish an interrupted restore, or undo it when its backup is gone; return what was done, or raise a Problem."""
-    if restoration.entry.get("put"):
-        _confirm(restoration)
-    else:
-        _choose(restoration)
-        _finish(restoration)
+    try:
+        if restoration.entry.get("put"):
+            _confirm(restoration)
+        else:
+            _choose(restoration)
+            _finish(restoration)
+    except Problem as problem:
+        restoration.note_failure(problem)
+        raise
+    restoration.note("undone" if restoration.entry.get("back") else "finished")
     name, backup = restoration.name, restoration.entry["new"]
     if restoration.entry.get("back"):
         return f"undid the interrupted restore of {name}: it has what it had before, the backup {backup}"
@@ -82,7 +92,7 @@ def _confirm(restoration: Restoration) -> None:
         other = f" {before}" if before and not restoration.entry.get("back") else ""
         told = Problem(
             f"{name} has the files of the backup {restoration.entry['new']}, but is not healthy ({problem});"
-            f" {last_words(engine, name)}: mend the cause, or bring another backup back with"
+            f" {last_words(engine, name)}; {restoration.state()}: mend the cause, or bring another backup back with"
             f" `loopdeploy restore --auth{other}`."
         )
         restoration.journal.clear()

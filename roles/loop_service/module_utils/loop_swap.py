@@ -6,25 +6,23 @@ before, stopped and kept, NAME-discard is the one before that while a replacemen
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from contextlib import suppress
 from typing import Any
 
+from ansible.module_utils.loop_engine import PATIENCE
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_health import last_words
 from ansible.module_utils.loop_health import wait_until_it_answers
 from ansible.module_utils.loop_health import watch
+from ansible.module_utils.loop_images import image_id
 from ansible.module_utils.loop_journal import Journal
 from ansible.module_utils.loop_journal import alone
 from ansible.module_utils.loop_journal import cancelled
+from ansible.module_utils.loop_journal import note
 from ansible.module_utils.loop_problem import Down
 from ansible.module_utils.loop_problem import Problem
 from ansible.module_utils.loop_problem import RolledBack
 
-# Seconds that an engine may take to come back when it restarts in the middle.
-PATIENCE = 90
 # Across a reboot the engine starts it again, even though it was stopped by hand; and the opposite.
 ALWAYS = {"Name": "always"}
 NEVER = {"Name": "no"}
@@ -119,21 +117,29 @@ class Swap:
 
     def undo(self, reason: str) -> Problem:
         """Put everything back as it was before perform(), and return what to tell of it."""
-        words, away = last_words(self.engine, self.entry["new"]), ""
+        words = last_words(self.engine, self.entry["new"])
         try:
             self._put_back()
         except Problem as problem:
+            # Of an interrupted run nobody knows since when.
+            away = self._away() if self.gone else ""
             return Down(
-                f"{reason}; {words}. {self.name} is down: putting {self._before()} back failed, too ({problem}); it is"
-                f" the container {(self.entry['old'] or 'none')[:12]}; mend the cause and run `loopdeploy recover`"
+                f"{reason}; {words}. {self.name} is down: putting {self._before()} back failed, too ({problem}){away};"
+                f" {self._before()} is the container {(self.entry['old'] or 'none')[:12]}; mend the cause and run"
+                " `loopdeploy recover`"
             )
-        if self.entry["served"]:
-            self.gap = time.monotonic() - self.gone if self.gone else 0.0
-            away = f"; {self.name} was away for {self.gap:.1f} s"
+        away = self._away()
         runs = f"{self._before()} runs again" if self.entry["served"] else "nothing ran before, and nothing runs now"
         if self.entry["served"] and not self.entry["healthy"]:
             runs += ", as unhealthy as it was"
         return RolledBack(f"{reason}; {words}; {runs}{away}", self.gap)
+
+    def _away(self) -> str:
+        """Return for how long nobody was served until now, as words."""
+        if not self.entry["served"]:
+            return ""
+        self.gap = time.monotonic() - self.gone if self.gone else 0.0
+        return f"; {self.name} was away for {self.gap:.1f} s"
 
     def _exists(self, container: str | None) -> bool:
         return container is not None and self.engine.container(container) is not None
@@ -185,15 +191,38 @@ def plan(engine: Engine, name: str, rollback: bool, policy: str | None) -> dict[
         "stop": (old["Config"].get("StopTimeout") if old else None) or 5,
         "before": release(old),
         "after": release(new),
+        "image": new["Image"],
     }
 
 
-def heal(engine: Engine, journal: Journal, name: str, timeout: float) -> list[str]:
+def require_image(entry: dict[str, Any], name: str, wanted: str) -> None:
+    """Raise a Problem unless the new container of ``name`` has the image ``wanted``."""
+    if entry["image"] != wanted:
+        raise Problem(
+            f"The container that is to be {name} has the image {entry['image']} instead of {wanted}: try again; nothing"
+            " was touched."
+        )
+
+
+def verified(engine: Engine, name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the container that serves, or raise a Problem when it is not the new one with its image."""
+    running: dict[str, Any] | None = engine.container(name)
+    if running is None or running["Id"] != entry["new"]:
+        raise Problem(f"{name} is not the container that was started: look at it with `loopdeploy status`.")
+    if running["Image"] != entry["image"]:
+        raise Problem(
+            f"{name} runs the image {running['Image']}, release {release(running)}, instead of {entry['image']}: look"
+            " at it with `loopdeploy status`, or bring back what ran before with `loopdeploy rollback`."
+        )
+    return running
+
+
+def heal(engine: Engine, state: str, name: str, timeout: float) -> list[str]:
     """Finish or undo what an interrupted run left of ``name``, and return what was done, in sentences."""
-    told = []
+    told, journal = [], Journal(state, name)
     entry = journal.read()
     if entry:
-        told.append(_heal_swap(Swap(engine, journal, name, entry, timeout)))
+        told.append(_heal_swap(Swap(engine, journal, name, entry, timeout), state))
     for kind in LEFT:
         container = engine.container(f"{name}-{kind}")
         if container:
@@ -202,23 +231,18 @@ def heal(engine: Engine, journal: Journal, name: str, timeout: float) -> list[st
     return told
 
 
-def _heal_swap(swap: Swap) -> str:
+def _heal_swap(swap: Swap, state: str) -> str:
+    # For how long nobody was served, only the run knew that is gone.
+    line = {"service": swap.name, "before": swap.entry["before"], "after": swap.entry["after"]}
     if swap.serves():
         swap.finish()
+        note(state, {**line, "outcome": "finished"})
         return f"finished the interrupted replacement of {swap.name} by release {swap.entry['after']}"
     problem = swap.undo("the interrupted replacement was undone")
+    note(state, {**line, "outcome": "failed" if isinstance(problem, Down) else "undone"})
     if isinstance(problem, Down):
         raise problem
     return f"undid the interrupted replacement of {swap.name}: release {swap.entry['before']} is in its place"
-
-
-def note(state: str, line: dict[str, Any]) -> None:
-    """Leave what came of a replacement beside the lock, for the run's line in the history."""
-    lock = os.path.join(state, "lock")
-    if os.path.isdir(lock):
-        # A full disk must not hide what came of it.
-        with suppress(OSError), open(os.path.join(lock, "swaps.jsonl"), "a") as file:
-            file.write(json.dumps(line) + "\n")
 
 
 def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
@@ -230,7 +254,7 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             left = journal.read() or any(engine.container(f"{name}-{kind}") for kind in LEFT)
             return {"changed": bool(left), "healed": []}
         with cancelled(params["state_dir"]), alone(params["state_dir"]):
-            sentences = heal(engine, journal, name, timeout)
+            sentences = heal(engine, params["state_dir"], name, timeout)
         return {"changed": bool(sentences), "healed": sentences}
     if check_mode:
         wanted = "previous" if params["state"] == "rolled_back" else "next"
@@ -248,6 +272,8 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             )
         entry = plan(engine, name, params["state"] == "rolled_back", params["restart_policy"])
         entry["latest"] = params["latest"]
+        if params["image"]:
+            require_image(entry, name, image_id(engine, params["image"]))
         told = {"service": name, "before": entry["before"], "after": entry["after"], "outcome": "done"}
         swap = Swap(engine, journal, name, entry, timeout)
         try:
@@ -257,8 +283,6 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             note(params["state_dir"], {**told, "outcome": outcome, "gap": round(swap.gap, 2)})
             raise
         note(params["state_dir"], {**told, "gap": round(swap.gap, 2)})
-    running = engine.container(name)
-    if running is None or running["Id"] != entry["new"]:
-        raise Problem(f"{name} is not the container that was started: look at it with `loopdeploy status`.")
+    running = verified(engine, name, entry)
     facts = {"before": entry["before"], "after": entry["after"], "image": running["Image"]}
     return {**facts, "changed": True, "gap": round(swap.gap, 2)}
