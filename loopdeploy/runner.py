@@ -45,7 +45,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
     """
     inventory, vault = target.inventory_path(), target.vault_password()
     failures, interruption = Failures(), Interruption()
-    progress = Progress(verbose=target.verbose > 0, check=target.check)
+    progress = Progress(verbose=target.verbose > 0, check=target.check, advised=target.advised)
 
     def handle(event: dict[str, Any]) -> bool:
         interruption.runs(event.get("pid"))

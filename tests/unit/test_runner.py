@@ -144,6 +144,12 @@ def test_what_was_healed_is_returned(content: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "other\nundid healed\nremoved the rest\n"
 
 
+def test_what_a_playbook_advises_names_the_inventory(content: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Copied, it works on the NAS that it was said of."""
+    run(content, say("`loopdeploy bootstrap` makes it"))
+    assert capsys.readouterr().out == f"`loopdeploy -i {content / 'hosts.yml'} bootstrap` makes it\n"
+
+
 def test_check_changes_nothing(content: Path) -> None:
     """--check reaches Ansible."""
     run(content, {"ansible.builtin.file": {"path": str(content / "new"), "state": "touch"}}, target=Target(check=True))
