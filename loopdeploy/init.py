@@ -17,6 +17,7 @@ from loopdeploy.new_inventory import Answers
 from loopdeploy.new_inventory import address_and_port
 from loopdeploy.new_inventory import existing
 from loopdeploy.new_inventory import pin
+from loopdeploy.new_inventory import require_room
 from loopdeploy.new_inventory import write_inventory
 from loopdeploy.options import local_options
 from loopdeploy.questions import ask
@@ -73,6 +74,7 @@ def init(
         click.echo(_advised(pinned, directory))
         return
     _require_leave(directory, replace)
+    require_room(directory)
     address = _plain(address or ask("Address of the NAS", "--address"), "--address")
     port = port or _port()
     login = _plain(login or ask("Login", "--login"), "--login")

@@ -293,6 +293,44 @@ def test_wrong_answer_writes_nothing(
     assert list(snapshot()) == [Path("open.env")]
 
 
+@pytest.mark.parametrize(
+    ("directory", "reason"),
+    [("open.env/inv", "Not a directory"), ("/proc/inv", "")],
+)
+def test_place_that_cannot_be_written_is_told_before_anything_is_asked(
+    files: dict[str, str], directory: str, reason: str
+) -> None:
+    """Whoever has typed five secrets does not want to do it again."""
+    Path("open.env").write_text("")
+    result = init(directory)
+    assert (result.exit_code, list(snapshot())) == (2, [Path("open.env")])
+    assert result.output.startswith(f"Error: Nothing can be written into {directory}: {reason}")
+
+
+def test_looking_whether_it_can_be_written_leaves_nothing() -> None:
+    """Whoever gives up at the first question has no empty inventory."""
+    assert "Address of the NAS is needed" in init("some/where").output
+    assert list(Path().iterdir()) == []
+
+
+def test_hosts_file_that_is_no_text_is_not_overwritten(nas: FakeNas, files: dict[str, str]) -> None:
+    """It is not the blank one of a clone, and --replace is the way out."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_bytes(b"# M\xfcller\n")
+    result = scripted(nas, files)
+    assert (result.exit_code, snapshot()) == (2, {PRODUCTION / "hosts.yml": b"# M\xfcller\n"})
+    assert "already has hosts.yml" in result.output
+    assert scripted(nas, files, "--replace").exit_code == 0
+
+
+def test_file_that_cannot_be_used_is_named(nas: FakeNas, files: dict[str, str]) -> None:
+    """One sentence, of whatever the system refuses."""
+    (PRODUCTION / "hosts.yml").mkdir(parents=True)
+    result = scripted(nas, files)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: inventory/production/hosts.yml cannot be used: Is a directory")
+
+
 @pytest.mark.parametrize(("option", "directory"), [("other", "inventory/other"), ("./x/y", "x/y"), ("./x", "x")])
 def test_inventory_is_written_where_the_other_verbs_look(
     nas: FakeNas, files: dict[str, str], option: str, directory: str
