@@ -27,6 +27,8 @@ from loopdeploy.target import Target
 RECOVER = "recover"
 # These look and touch nothing.
 READS = {"doctor", "history", "logs", "status"}
+# These touch what runs only once they hold the lock; a rebuild builds before that.
+LOCKED_FIRST = {"rebuild", "rebuild-all", "restart", "restore", "rollback", "start", "stop"}
 VAULT_PROMPT = r"^Vault password:\s*?$"
 # ansible-runner's own default; its settings file must name it again, see _private_data_dir().
 SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
@@ -91,6 +93,8 @@ def _recover(name: str, target: Target, began: bool) -> str:
     """Finish or undo on the NAS what ``name`` left there, and return what to tell of it."""
     if target.check or name in READS:
         return "nothing was changed."
+    if not began and name in LOCKED_FIRST:
+        return "nothing that runs was touched."
     if not began or name == RECOVER:
         return "see `loopdeploy status` for what runs now."
     try:

@@ -17,11 +17,14 @@ from typing import Any
 import pytest
 from ansible_runner.interface import init_runner
 
+from loopdeploy.content import CONTENT
 from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.interruption import GRACE
 from loopdeploy.progress import HEALED
+from loopdeploy.runner import LOCKED_FIRST
+from loopdeploy.runner import RECOVER
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
@@ -263,6 +266,38 @@ def test_interrupted_run_that_only_looks_says_so(content: Path, name: str, check
     with pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; nothing was changed.$"):
         run_playbook(name, Target(inventory=str(content / "hosts.yml"), check=check))
     thread.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rebuild", "nothing that runs was touched."),
+        ("stop", "nothing that runs was touched."),
+        ("bootstrap", "see `loopdeploy -i .* status` for what runs now."),
+        (RECOVER, "see `loopdeploy -i .* status` for what runs now."),
+    ],
+)
+def test_interrupted_run_without_the_lock_says_what_it_may_have_touched(content: Path, name: str, words: str) -> None:
+    """Nobody who ended a long build is sent to look for damage; what needs no lock may have done some."""
+    started = content / "started"
+    play = {"hosts": "loop", "gather_facts": False, "tasks": [shell(f"touch {started}; exec sleep 60")]}
+    (content / "playbooks" / f"{name}.yml").write_text(json.dumps([play]))
+
+    def interrupt() -> None:
+        wait_for(started.exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; {words}$"):
+        run_playbook(name, Target(inventory=str(content / "hosts.yml")))
+    thread.join()
+
+
+def test_verbs_that_wait_for_the_lock_are_those_that_take_it() -> None:
+    """By the tasks that all of them share; `recover` does nothing but what comes with the lock."""
+    plays = {file.stem: file.read_text() for file in (CONTENT / "playbooks").glob("*.yml")}
+    assert {name for name, text in plays.items() if "tasks_from: verb\n" in text} == {*LOCKED_FIRST, RECOVER}
 
 
 def test_interruption_before_the_first_event_ends_the_run(content: Path, mark: str) -> None:
