@@ -24,6 +24,8 @@ SOUND_TASK = "Require that nothing failed"
 REPORT_TASK = "Report the failure"
 # The task that writes a failure down, too; when it fails, what failed before it is still what to tell.
 END_TASK = "End "
+# Ansible puts it before a role's tasks, and all that the role is for into its name.
+VALIDATION = "ansible.builtin.validate_argument_spec"
 # What our own modules put before the last words of a container.
 LOG = "its last log lines:"
 
@@ -54,6 +56,8 @@ class Failures:
             text = "no hosts matched" if self.no_hosts else _errors("\n".join(self._output))
             return _meaning(MEANINGS, "", text) or LoopdeployError(f"{verb}: {text}")
         host, step = f"{self._last['host']}: ", step_name(self._last)
+        if self._last["task_action"] == VALIDATION:
+            step = step.partition(" - ")[0]
         where, result = f"{host}{step}: ", self._last["res"]
         text = _text(result)
         if step == HEALTH_TASK and isinstance(result.get("msg"), list):

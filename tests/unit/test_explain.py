@@ -132,6 +132,14 @@ def test_tasks_that_answer_are_in_the_role(task: str) -> None:
     assert [file for file in tasks.glob("*.yml") if f"- name: {task}\n" in file.read_text()]
 
 
+def test_validation_is_named_without_what_the_role_is_for() -> None:
+    """Ansible's name of that step is longer than the reason."""
+    task = "loop_service : Validating arguments against arg spec 'logs' - Show the last log lines: of one, or both"
+    result = {"msg": "'vault_ssh_password' is undefined"}
+    error = error_of(failed(result, task, "ansible.builtin.validate_argument_spec"))
+    assert error.message.startswith("nas: Validating arguments against arg spec 'logs': vault_ssh_password is not set")
+
+
 def test_locked_nas_is_told_in_the_module_s_words() -> None:
     """Exit code 6, and who holds it."""
     text = "The NAS is locked by ann on desk (process 7), who runs rebuild since 08:00: wait until that run is done."
