@@ -43,16 +43,23 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
     """Run the playbook ``name`` on ``target`` with ``variables``; those left None are not given.
 
     Return what it finished or undid of an interrupted run, in sentences.
-    Raises a LoopdeployError that says what failed. No secret reaches a command line, an environment or a file.
+    Raises a LoopdeployError that says what failed, OSError when all but the output went well.
+    No secret reaches a command line, an environment or a file.
     """
     inventory, vault = target.inventory_path(), target.vault_password()
     failures, interruption = Failures(), Interruption()
+    unsaid: list[OSError] = []
     progress = Progress(verbose=target.verbose > 0, check=target.check, advised=target.advised)
 
     def handle(event: dict[str, Any]) -> bool:
         interruption.runs(event.get("pid"))
         failures(event)
-        progress(event)
+        try:
+            progress(event)
+        except BrokenPipeError:  # who reads it has enough
+            pass
+        except OSError as error:  # ansible-runner would drop it
+            unsaid.append(error)
         return False  # else the event, arguments and results and all, would be written to disk
 
     with _private_data_dir() as directory, interruption:
@@ -85,6 +92,8 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
     if runner.rc != 0 or failures.no_hosts:
         error = failures.error(name)
         raise type(error)(target.advised(error.message))
+    if unsaid:
+        raise unsaid[0]
     click.echo(progress.summary(name), err=True)
     return progress.healed
 

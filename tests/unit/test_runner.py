@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +154,23 @@ def test_what_a_playbook_advises_names_the_inventory(content: Path, capsys: pyte
     """Copied, it works on the NAS that it was said of."""
     run(content, say("`loopdeploy bootstrap` makes it"))
     assert capsys.readouterr().out == f"`loopdeploy -i {content / 'hosts.yml'} bootstrap` makes it\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "raises"), [(errno.ENOSPC, pytest.raises(OSError, match="lost")), (errno.EPIPE, nullcontext())]
+)
+def test_output_that_is_full_does_not_pass_for_an_answer(
+    content: Path, monkeypatch: pytest.MonkeyPatch, number: int, raises: AbstractContextManager[object]
+) -> None:
+    """The run goes on to its end all the same, as half a deployment would be worse; `| head` is no trouble."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, "lost")
+
+    monkeypatch.setattr("loopdeploy.progress.say", refuse)
+    with raises:
+        run(content, say("the answer"), shell(f"touch {content / 'done'}"))
+    assert (content / "done").exists()
 
 
 def test_check_changes_nothing(content: Path) -> None:
