@@ -16,6 +16,7 @@ from loopdeploy.options import pass_target
 from loopdeploy.options import target_options
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
+from loopdeploy.writing import trouble
 
 service_argument = click.argument("service", type=click.Choice(SERVICES), required=False)
 force_option = click.option("--force", is_flag=True, help="Replace the container even when nothing changed.")
@@ -40,11 +41,21 @@ class Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C ends it with its exit code also where no playbook runs that sees to it itself."""
+        """Run a command; Ctrl-C ends it with its exit code also where no playbook runs that sees to it itself.
+
+        A file or an output that the system refuses is a sentence, too.
+        """
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
             raise InterruptedRunError("Interrupted before it was done: call it again.") from interrupt
+        except BrokenPipeError:  # who reads the output has enough; click sees to it
+            raise
+        except OSError as error:
+            told = trouble(error)
+            if told is None:
+                raise
+            raise told from error
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

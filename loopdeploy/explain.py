@@ -17,12 +17,15 @@ from loopdeploy.progress import step_name
 
 # The task whose failure is the answer to a question, not a fault.
 HEALTH_TASK = "Require healthy services"
-# The task whose failure is that there was nobody to ask.
+# The tasks whose failures are an answer, too: that there was nobody to ask, and what is not as it must be.
 REACHED_TASK = "Require that the NAS was reached"
+SOUND_TASK = "Require that nothing failed"
 # The task that repeats a failure for those who use Ansible without this command.
 REPORT_TASK = "Report the failure"
 # The task that writes a failure down, too; when it fails, what failed before it is still what to tell.
 END_TASK = "End "
+# Ansible puts it before a role's tasks, and all that the role is for into its name.
+VALIDATION = "ansible.builtin.validate_argument_spec"
 # What our own modules put before the last words of a container.
 LOG = "its last log lines:"
 
@@ -52,22 +55,27 @@ class Failures:
         if not self._last:
             text = "no hosts matched" if self.no_hosts else _errors("\n".join(self._output))
             return _meaning(MEANINGS, "", text) or LoopdeployError(f"{verb}: {text}")
-        where, result = f"{self._last['host']}: ", self._last["res"]
-        text, step = _text(result), step_name(self._last)
+        host, step = f"{self._last['host']}: ", step_name(self._last)
+        if self._last["task_action"] == VALIDATION:
+            step = step.partition(" - ")[0]
+        where, result = f"{host}{step}: ", self._last["res"]
+        text = _text(result)
         if step == HEALTH_TASK and isinstance(result.get("msg"), list):
             *table, sentence = result["msg"]
-            return UnhealthyError("\n".join([where + sentence, *table]))
+            return UnhealthyError("\n".join([host + sentence, *table]))
         if step == REACHED_TASK:
-            return UnreachableError(where + text)
+            return UnreachableError(host + text)
+        if step == SOUND_TASK:
+            return LoopdeployError(host + text)
         if result.get("rolled_back"):
-            return RolledBackError(f"{where}{step}: {text}")
+            return RolledBackError(where + text)
         # Such a task words its failure itself; it may quote a container's log, whatever that says.
         if self._last["task_action"] == "ansible.builtin.fail" or "evaluated_to" in result:
             return LoopdeployError(where + text)
         if result.get("unreachable"):
-            return _meaning(LOGIN_MEANINGS, where, text) or UnreachableError(f"{where}{step}: {text}")
+            return _meaning(LOGIN_MEANINGS, where, text) or UnreachableError(where + text)
         # A container's log is quoted, not read.
-        return _meaning(MEANINGS, where, text.partition(LOG)[0]) or LoopdeployError(f"{where}{step}: {text}")
+        return _meaning(MEANINGS, where, text.partition(LOG)[0]) or LoopdeployError(where + text)
 
 
 def _meaning(meanings: Meanings, where: str, text: str) -> LoopdeployError | None:

@@ -17,11 +17,13 @@ from loopdeploy.new_inventory import Answers
 from loopdeploy.new_inventory import address_and_port
 from loopdeploy.new_inventory import existing
 from loopdeploy.new_inventory import pin
+from loopdeploy.new_inventory import require_room
 from loopdeploy.new_inventory import write_inventory
 from loopdeploy.options import local_options
 from loopdeploy.questions import ask
 from loopdeploy.questions import confirm
 from loopdeploy.questions import on_terminal
+from loopdeploy.questions import read_file
 from loopdeploy.questions import read_secret
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
@@ -45,8 +47,8 @@ PLAIN = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:@%\\\[\]-]*")
 @click.option("--login", metavar="USER", help="A login of DSM's group administrators.")
 @click.option("--ssh-password-file", metavar="FILE", help="File with the login's password; `-` is standard input.")
 @click.option("--sudo-password-file", metavar="FILE", help="File with the sudo password, where it is another one.")
-@click.option("--openai-api-key-file", metavar="FILE", help="File with the OpenAI API key.")
-@click.option("--anthropic-api-key-file", metavar="FILE", help="File with the Anthropic API key.")
+@click.option("--openai-api-key-file", metavar="FILE", help="File with the OpenAI API key; before the `.env`.")
+@click.option("--anthropic-api-key-file", metavar="FILE", help="File with the Anthropic API key; before the `.env`.")
 @click.option("--from-env-file", metavar="FILE", help="Take the API keys out of this `.env`.")
 @click.option(FINGERPRINT_OPTION, metavar="SHA256:…", help="The host key must have this fingerprint.")
 @click.option("--replace", is_flag=True, help="Write the inventory anew when there is one.")
@@ -66,6 +68,8 @@ def init(
 
     What an option gives is not asked. DIRECTORY is inventory/production, where the other verbs look.
     """
+    if [*files.values(), target.vault_password_file].count("-") > 1:
+        raise click.UsageError("Only one option can take what it needs from standard input.")
     directory = directory or _directory(target)
     if only_pin:
         pin(directory, _host_key(*address_and_port(directory), host_key_fingerprint))
@@ -73,6 +77,7 @@ def init(
         click.echo(_advised(pinned, directory))
         return
     _require_leave(directory, replace)
+    require_room(directory)
     address = _plain(address or ask("Address of the NAS", "--address"), "--address")
     port = port or _port()
     login = _plain(login or ask("Login", "--login"), "--login")
@@ -144,15 +149,15 @@ def _host_key(address: str, port: int, fingerprint: str | None) -> HostKey:
 
 def _secrets(files: dict[str, str | None]) -> dict[str, str]:
     """Return the vault's variables; whatever no file gives is asked."""
-    found = _from_env_file(files["from_env_file"])
+    found = _from_env_file(files)
     ssh = _secret(files, "ssh_password", "Password of the login")
     sudo = _secret(files, "sudo_password", "Password for sudo [the same]", otherwise=ssh)
     return {
         SSH_PASSWORD: ssh,
         SUDO_PASSWORD: sudo,
-        OPENAI_API_KEY: found["OPENAI_API_KEY"]
+        OPENAI_API_KEY: found.get("openai_api_key")
         or _secret(files, "openai_api_key", "OpenAI API key [the one in .env on the NAS]", otherwise=""),
-        ANTHROPIC_API_KEY: found["ANTHROPIC_API_KEY"]
+        ANTHROPIC_API_KEY: found.get("anthropic_api_key")
         or _secret(files, "anthropic_api_key", "Anthropic API key [the one in .env on the NAS]", otherwise=""),
     }
 
@@ -167,21 +172,28 @@ def _secret(files: dict[str, str | None], name: str, question: str, otherwise: s
     return (ask(question, option, default="", secret=True) if on_terminal() else "") or otherwise
 
 
-def _from_env_file(file: str | None) -> dict[str, str]:
-    if file is None:
-        return api_keys("")
+def _from_env_file(files: dict[str, str | None]) -> dict[str, str]:
+    """Return each API key, by the name of its option, that the `.env` has and no option of its own gives."""
+    env_file = files["from_env_file"]
+    found: dict[str, str] = {}
+    if env_file is None:
+        return found
     try:
-        keys = api_keys(Path(file).expanduser().read_text())
-    except OSError as error:
-        raise SetupError(f"The file {file} cannot be read: mend --from-env-file.") from error
+        keys = api_keys(read_file(env_file, "--from-env-file"))
     except ValueError as error:
-        raise SetupError(f"The file {file} cannot be understood: mend it; {error}.") from error
+        raise SetupError(f"The file {env_file} cannot be understood: mend it; {error}.") from error
     for name, value in keys.items():
-        click.echo(f"{name} {'comes from' if value else 'is not in'} {file}")
-    return keys
+        if own := files[f"{name.lower()}_file"]:
+            click.echo(f"{name} comes from {own}, and not from {env_file}")
+        else:
+            click.echo(f"{name} {'comes from' if value else 'is not in'} {env_file}")
+            found[name.lower()] = value
+    return found
 
 
 def _new_vault_password(target: Target) -> bytes:
+    if target.vault_password_file == "-":
+        return new_password(VaultPassword(secret=read_secret("-", "--vault-password-file")))
     if target.vault_password_file:
         return new_password(VaultPassword(file=password_file(target.vault_password_file, "--vault-password-file")))
     typed = ask("New vault password", "--vault-password-file", secret=True, twice=True)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import yaml
 
-from loopdeploy.atomic import write_whole
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import SetupError
 from loopdeploy.host_key import HostKey
@@ -19,6 +18,8 @@ from loopdeploy.vault_file import HEAD
 from loopdeploy.vault_file import close_vault
 from loopdeploy.vault_file import secret_line
 from loopdeploy.vault_file import vault_file
+from loopdeploy.writing import require_writable
+from loopdeploy.writing import write_file
 
 TEMPLATE = CONTENT / "inventory" / "production"
 VARIABLES = Path("group_vars", "loop", "main.yml")
@@ -66,8 +67,17 @@ def existing(directory: Path) -> list[Path]:
     if directory.exists() and not directory.is_dir():
         raise SetupError(f"{directory} is a file: name a directory for the inventory.")
     hosts = directory / "hosts.yml"
-    filled_in = hosts.exists() and BLANK not in hosts.read_text()
+    filled_in = hosts.exists() and BLANK.encode() not in hosts.read_bytes()
     return [*([hosts] if filled_in else []), *filter(Path.exists, [vault_file(directory)])]
+
+
+def require_room(directory: Path) -> None:
+    """Find out whether an inventory can be written into ``directory``.
+
+    Raises SetupError when it cannot.
+    """
+    require_writable(directory)
+    require_writable(vault_file(directory).parent)
 
 
 def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> list[str]:
@@ -78,12 +88,12 @@ def write_inventory(directory: Path, answers: Answers, vault_password: bytes) ->
     done = [*_kept_vault(directory), *_forgotten_login(directory)]
     variables = directory / VARIABLES
     if not variables.exists():
-        write_whole(variables, (TEMPLATE / VARIABLES).read_bytes(), 0o644)
+        write_file(variables, (TEMPLATE / VARIABLES).read_bytes(), 0o644)
     pin(directory, answers.host_key)
     text = HEAD + "".join(secret_line(name, value) for name, value in answers.secrets.items())
     close_vault(vault_file(directory), text, vault_password)
     hosts = HOSTS.format(address=_quoted(answers.address), port=answers.port, login=_quoted(answers.login))
-    write_whole(directory / "hosts.yml", hosts.encode(), 0o644)
+    write_file(directory / "hosts.yml", hosts.encode(), 0o644)
     return done
 
 
@@ -93,7 +103,7 @@ def _kept_vault(directory: Path) -> Iterator[str]:
     if vault.exists():
         names = (vault.with_name(f"{vault.name}.old{number}") for number in chain([""], count(2)))
         kept = next(name for name in names if not name.exists())
-        write_whole(kept, vault.read_bytes(), 0o600)
+        write_file(kept, vault.read_bytes(), 0o600)
         yield f"The old vault is kept as {kept}, with its old password: delete it once you need nothing of it."
 
 
@@ -107,7 +117,7 @@ def _forgotten_login(directory: Path) -> Iterator[str]:
 
 def pin(directory: Path, host_key: HostKey) -> None:
     """Let ``host_key`` be the only one that is accepted of the NAS in ``directory``."""
-    write_whole(directory / KNOWN_HOSTS, host_key.line.encode(), 0o644)
+    write_file(directory / KNOWN_HOSTS, host_key.line.encode(), 0o644)
 
 
 def address_and_port(directory: Path) -> tuple[str, int]:

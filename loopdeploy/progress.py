@@ -5,13 +5,18 @@ Each step with its time goes to standard error, what the playbook has to say to 
 
 from __future__ import annotations
 
+import json
+import re
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 Event = dict[str, Any]
+# What names the inventory in each command that a text advises.
+Advised = Callable[[str], str]
 
 # What tasks of these modules have to say is for the operator.
 SPOKEN = {"ansible.builtin.assert", "ansible.builtin.debug"}
@@ -30,19 +35,24 @@ SILENT = {
 BEGIN = "Begin "
 # The task that says what was done about an interrupted run.
 HEALED = "Tell what was healed"
+# The task that quotes a container; its words are left as they are.
+LOG = "Show the log of "
+# A string in a JSON document, quotes and all.
+JSON_STRING = r'"(?:[^"\\]|\\.)*"'
 MARKS = {"runner_on_ok": "ok", "runner_on_failed": "failed", "runner_on_unreachable": "unreachable"}
 
 
 class Progress:
     """Prints the events of one run; with ``verbose`` Ansible's own output instead.
 
-    With ``check`` the run only tells what it would do.
+    With ``check`` the run only tells what it would do. What a playbook advises goes through ``advised``.
     ``began`` tells whether the run may hold the lock of the NAS, ``healed`` what it finished or undid of another one.
     """
 
-    def __init__(self, verbose: bool, check: bool = False) -> None:
+    def __init__(self, verbose: bool, check: bool = False, advised: Advised = str) -> None:
         self.verbose = verbose
         self.check = check
+        self.advised = advised
         self.live = sys.stderr.isatty() and not verbose
         self.changes = 0
         self.began = False
@@ -77,7 +87,7 @@ class Progress:
     def _show(self, kind: str, data: Event, changed: bool) -> None:
         if data["task_action"] in SPOKEN and kind == "runner_on_ok":
             if data["res"]["msg"] != ASSERTED:
-                say(data["res"]["msg"])
+                say(data["res"]["msg"], str if step_name(data).startswith(LOG) else self.advised)
         elif data["task_action"] not in SILENT:
             mark = "changed" if changed else MARKS[kind]
             click.echo(f"{mark:>11}  {data['duration']:5.1f} s  {step_name(data)}", err=True)
@@ -105,7 +115,21 @@ def step_name(data: Event) -> str:
     return str(data.get("task", "")).rpartition(" : ")[2]
 
 
-def say(message: str | list[str]) -> None:
-    """Print what a playbook has to say: a text, or a list of lines."""
+def say(message: object, advised: Advised) -> None:
+    """Print what a playbook has to say, a value or a list of them, each as ``advised`` words it; JSON stays JSON."""
     for line in message if isinstance(message, list) else [message]:
-        click.echo(line)
+        click.echo(_worded(str(line), advised))
+
+
+def _worded(text: str, advised: Advised) -> str:
+    try:
+        json.loads(text)
+    except ValueError:
+        return advised(text)
+    return re.sub(JSON_STRING, lambda found: _worded_string(found[0], advised), text)
+
+
+def _worded_string(string: str, advised: Advised) -> str:
+    text = json.loads(string)
+    worded = advised(text)
+    return string if worded == text else json.dumps(worded)

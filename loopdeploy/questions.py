@@ -53,16 +53,23 @@ def confirm(question: str, option: str) -> bool:
         raise InterruptedRunError("Interrupted: nothing was changed.") from abort
 
 
+def read_file(file: str, option: str) -> str:
+    """Return what is in ``file``, of standard input when it is `-`.
+
+    Raises SetupError when it cannot be read.
+    """
+    try:
+        return sys.stdin.read() if file == "-" else Path(file).expanduser().read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(f"The file {file} cannot be read: mend {option}.") from error
+
+
 def read_secret(file: str, option: str) -> str:
     """Return the one line in ``file``, of standard input when it is `-`.
 
     Raises SetupError when there is none, or more.
     """
-    try:
-        text = sys.stdin.read() if file == "-" else Path(file).expanduser().read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SetupError(f"The file {file} cannot be read: mend {option}.") from error
-    secret = text.rstrip("\r\n")
+    secret = read_file(file, option).rstrip("\r\n")
     if not secret or "\n" in secret:
         raise SetupError(f"The file {file} is not one line with a secret: mend it, or {option}.")
     return secret

@@ -27,6 +27,8 @@ from loopdeploy.target import Target
 RECOVER = "recover"
 # These look and touch nothing.
 READS = {"doctor", "history", "logs", "status"}
+# These touch what runs only once they hold the lock; a rebuild builds before that.
+LOCKED_FIRST = {"rebuild", "rebuild-all", "restart", "restore", "rollback", "start", "stop"}
 VAULT_PROMPT = r"^Vault password:\s*?$"
 # ansible-runner's own default; its settings file must name it again, see _private_data_dir().
 SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
@@ -41,16 +43,23 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
     """Run the playbook ``name`` on ``target`` with ``variables``; those left None are not given.
 
     Return what it finished or undid of an interrupted run, in sentences.
-    Raises a LoopdeployError that says what failed. No secret reaches a command line, an environment or a file.
+    Raises a LoopdeployError that says what failed, OSError when all but the output went well.
+    No secret reaches a command line, an environment or a file.
     """
     inventory, vault = target.inventory_path(), target.vault_password()
     failures, interruption = Failures(), Interruption()
-    progress = Progress(verbose=target.verbose > 0, check=target.check)
+    unsaid: list[OSError] = []
+    progress = Progress(verbose=target.verbose > 0, check=target.check, advised=target.advised)
 
     def handle(event: dict[str, Any]) -> bool:
         interruption.runs(event.get("pid"))
         failures(event)
-        progress(event)
+        try:
+            progress(event)
+        except BrokenPipeError:  # who reads it has enough
+            pass
+        except OSError as error:  # ansible-runner would drop it
+            unsaid.append(error)
         return False  # else the event, arguments and results and all, would be written to disk
 
     with _private_data_dir() as directory, interruption:
@@ -83,6 +92,8 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
     if runner.rc != 0 or failures.no_hosts:
         error = failures.error(name)
         raise type(error)(target.advised(error.message))
+    if unsaid:
+        raise unsaid[0]
     click.echo(progress.summary(name), err=True)
     return progress.healed
 
@@ -91,6 +102,8 @@ def _recover(name: str, target: Target, began: bool) -> str:
     """Finish or undo on the NAS what ``name`` left there, and return what to tell of it."""
     if target.check or name in READS:
         return "nothing was changed."
+    if not began and name in LOCKED_FIRST:
+        return "nothing that runs was touched."
     if not began or name == RECOVER:
         return "see `loopdeploy status` for what runs now."
     try:

@@ -37,10 +37,13 @@ class Target:
     _secret: str | None = field(default=None, repr=False)
 
     def advised(self, text: str) -> str:
-        """Return ``text`` with this inventory in each command that it advises; the default one goes without saying."""
+        """Return ``text`` with this inventory in each command that it advises; the default one goes without saying.
+
+        A command that names one already keeps it.
+        """
         if self.inventory == DEFAULT_INVENTORY:
             return text
-        return re.sub(r"`loopdeploy (?!lab\b)", lambda _: f"`loopdeploy -i {shlex.quote(self.inventory)} ", text)
+        return re.sub(r"`loopdeploy (?!lab\b|-i )", lambda _: f"`loopdeploy -i {shlex.quote(self.inventory)} ", text)
 
     def inventory_path(self) -> Path:
         """Return the inventory's directory or file.

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import yaml
 
-from loopdeploy.atomic import write_whole
 from loopdeploy.errors import SetupError
 from loopdeploy.target import VaultPassword
+from loopdeploy.writing import write_file
 
 SSH_PASSWORD = "vault_ssh_password"
 SUDO_PASSWORD = "vault_sudo_password"
@@ -98,7 +98,7 @@ def close_vault(file: Path, text: str, password: bytes) -> None:
     if VaultLib([("default", secret)]).decrypt(sealed).decode() != text:
         raise SetupError(f"{file} was not changed: what was encrypted does not open again; try once more.")
     # The operator may keep it elsewhere, and have a link here.
-    write_whole(file.resolve(), sealed, 0o600)
+    write_file(file.resolve(), sealed, 0o600)
 
 
 def _read(file: Path) -> bytes:

@@ -114,7 +114,7 @@ def test_host_unreachable(kept: Nas, inventory: Inventory) -> None:
     """Nothing listens there."""
     copy = inventory(ansible_port=9)
     (copy / "hosts.yml").write_text("loop: {hosts: {lab: {ansible_host: 127.0.0.1, ansible_user: loopadmin}}}")
-    require(loopdeploy(*WITH_VAULT, "rebuild", inventory=copy), 3, "lab: ", "does not answer")
+    require(loopdeploy(*WITH_VAULT, "rebuild", inventory=copy), 3, "lab: Read what runs: the NAS does not answer")
 
 
 def test_host_name_unknown(kept: Nas, inventory: Inventory) -> None:
@@ -214,7 +214,7 @@ def test_a_build_that_fails(kept: Nas, checkout: Nas) -> None:
 def test_a_dockerfile_with_a_syntax_error(kept: Nas, checkout: Nas) -> None:
     """The builder's own reason."""
     checkout.run("sed", "-i", "1 i FORM scratch", f"{CHECKOUT}/Dockerfile")
-    require(loopdeploy("rebuild"), 1, "Building loop-api failed", "FORM", "not touched")
+    require(loopdeploy("rebuild"), 1, "lab: Build loop-api: it failed: ", "FORM", "not touched")
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_nas_before_its_first_deployment_is_told_what_is_missing(empty_nas: Nas)
     before = empty_nas.snapshot()
     lines = examined(1)
     assert faults(lines) == {"state directory", "requests"}
-    assert "`loopdeploy bootstrap`" in lines["state directory"][1]
+    assert "`loopdeploy -i lab bootstrap`" in lines["state directory"][1]
     assert (lines["loop-api"][0], lines["/mcp"][0]) == ("warning", "not asked")
     assert loopdeploy("doctor", "--check").returncode == 0
     assert empty_nas.snapshot() == before
@@ -88,7 +88,7 @@ def test_stopped_container_is_told(nas: Nas) -> None:
         assert nas.snapshot() == before
     finally:
         deploy("start")
-    assert "`loopdeploy start loop-auth`" in lines["loop-auth"][1]
+    assert "`loopdeploy -i lab start loop-auth`" in lines["loop-auth"][1]
     assert {"loop-auth", "/.well-known/jwks.json"} <= faults(lines)
     assert (lines["/health"][0], lines["loop-api"][0]) == ("ok", "ok")
 
@@ -119,9 +119,13 @@ def test_env_that_others_may_read_is_told(nas: Nas) -> None:
 @pytest.mark.parametrize(
     ("path", "subject", "words"),
     [
-        (STATE, "state directory", f"there is no {STATE}: `loopdeploy bootstrap` makes it"),
+        (STATE, "state directory", f"there is no {STATE}: `loopdeploy -i lab bootstrap` makes it"),
         (f"{CHECKOUT}/Dockerfile", "Dockerfiles", f"there is no {CHECKOUT}/Dockerfile: sync the checkout"),
-        ("/volume1/LOOP_CLevel/vault/loop_exec", "bind sources", "loop_exec: create it"),
+        (
+            "/volume1/LOOP_CLevel/vault/loop_exec",
+            "bind sources",
+            "`sudo mkdir -p /volume1/LOOP_CLevel/vault/loop_exec`",
+        ),
         ("/usr/bin/python3", "Python", "there is none at /usr/bin/python3: install it"),
         ("/run/docker.sock", "engine", "start Container Manager"),
         ("/etc/synoinfo.conf", "DSM", "no Synology"),

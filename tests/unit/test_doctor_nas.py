@@ -12,6 +12,8 @@ NOW = 1_800_000_000
 DOCKER = "/docker"
 STATE = "/volume1/state"
 LOOP = "/volume1/LOOP"
+# vault.yml is encrypted, so that nobody can write into it.
+VAULT_SET = "`loopdeploy vault set vault_anthropic_api_key`"
 # What doctor.sh tells of a NAS on which everything is right.
 RIGHT = f"""\
 user 0
@@ -62,6 +64,12 @@ def judged(output: str, **changes: object) -> dict[str, tuple[str, str]]:
     """Return of each subject its state and sentence."""
     params = {"oldest_python": "3.8", "now": float(NOW), **doctor_parameters(**changes)}
     return {line["subject"]: (line["state"], line["text"]) for line in nas_findings(Told(output), params)}
+
+
+def test_bind_sources_wait_for_the_checkout() -> None:
+    """A directory made first would keep git from cloning."""
+    told = RIGHT.replace("checkout 1a2b3c4", "").replace("source found", "source missing")
+    assert "once LOOP is cloned, on the NAS, `sudo mkdir -p" in judged(told)["bind sources"][1]
 
 
 def without(word: str) -> str:
@@ -130,13 +138,14 @@ def test_line_that_is_missing_leaves_a_whole_table(line: str) -> None:
             "failed",
             "no /volume1/LOOP/Dock",
         ),
-        (f"source found {LOOP}", f"source missing {LOOP}", "bind sources", "failed", f"no {LOOP}: create it"),
+        (f"source found {LOOP}", f"source missing {LOOP}", "bind sources", "failed", f"`sudo mkdir -p {LOOP}`"),
+        (f"source found {LOOP}", "source missing /v/a b", "bind sources", "failed", "`sudo mkdir -p '/v/a b'`"),
         ("key 600", "key 644", "signing keys", "failed", f"sudo chmod 600 {LOOP}/api/oauth/keys/1.a.pem"),
         ("keys 700", "keys 755", "signing keys", "failed", f"sudo chmod 700 {LOOP}/api/oauth/keys`"),
         (f"key 600 {LOOP}/api/oauth/keys/1.a.pem", "", "signing keys", "ok", "none yet"),
         ("env 600", "env 644", ".env", "failed", f"sudo chmod 600 {LOOP}/.env"),
         (f"env 600 {LOOP}/.env", "", ".env", "ok", "none"),
-        ("api-key ANTHROPIC_API_KEY", "", "ANTHROPIC_API_KEY", "warning", "write vault_anthropic_api_key"),
+        ("api-key ANTHROPIC_API_KEY", "", "ANTHROPIC_API_KEY", "warning", VAULT_SET),
         (f"time {NOW}", f"time {NOW - 9}", "clock", "ok", "9 s behind"),
         (f"time {NOW}", f"time {NOW + 60}", "clock", "warning", "60 s ahead of this machine's"),
         (f"time {NOW}", f"time {NOW - 3600}", "clock", "failed", "3600 s behind this machine's"),

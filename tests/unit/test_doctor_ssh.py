@@ -18,6 +18,8 @@ from ansible.module_utils.loop_host_key import fingerprint
 from ansible.module_utils.loop_host_key import host_key
 from ansible.module_utils.loop_host_key import pinned_name
 
+# vault.yml is encrypted, so that nobody can write into it.
+VAULT_SET = "`loopdeploy vault set"
 ROOT = "user 0\ntime 1800000000\n"
 KEY, OTHER = (base64.b64encode(name).decode() for name in (b"the NAS's", b"another"))
 
@@ -125,11 +127,14 @@ def test_port_of_another_server_is_told(web: int) -> None:
         ({"unreachable": True, "msg": "ann@nas: Permission denied (publickey,password)."}, "tried once"),
         ({"unreachable": True, "msg": "Invalid/incorrect username/password."}, "correct ansible_user"),
         ({"unreachable": True, "msg": "kex_exchange_identification: Connection reset by peer"}, "blocks this address"),
-        ({"rc": 1, "stdout": "WARNING: Your password has expired.\r\n"}, "set a new one"),
-        ({"rc": 1, "stdout": "Password change required but no TTY available.\r\n"}, "set a new one"),
-        ({"rc": 1, "msg": "Password expired. Change your password now."}, "set a new one"),
-        ({"rc": 1, "module_stderr": "sudo: Account or password is expired, reset your password"}, "set a new one"),
-        ({"rc": 1, "stderr": "WARNING: You must change your password now."}, "set a new one"),
+        ({"rc": 1, "stdout": "WARNING: Your password has expired.\r\n"}, f"{VAULT_SET} vault_ssh_password`"),
+        ({"rc": 1, "stdout": "Password change required but no TTY available.\r\n"}, f"{VAULT_SET} vault_ssh_password`"),
+        ({"rc": 1, "msg": "Password expired. Change your password now."}, f"{VAULT_SET} vault_ssh_password`"),
+        (
+            {"rc": 1, "module_stderr": "sudo: Account or password is expired, reset your password"},
+            f"{VAULT_SET} vault_ssh_password`",
+        ),
+        ({"rc": 1, "stderr": "WARNING: You must change your password now."}, f"{VAULT_SET} vault_ssh_password`"),
         ({"msg": "Task failed: 'vault_ssh_password' is undefined"}, "not tried: vault_ssh_password is not set"),
         (
             {"unreachable": True, "msg": "no such identity: /k: No such file or directory\r\na@b: Permission denied"},
@@ -153,8 +158,8 @@ def test_refused_login_says_why(sshd: int, known_hosts: Path, answer: dict[str, 
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        ({"msg": "Task failed: Incorrect sudo password"}, "correct vault_sudo_password"),
-        ({"msg": "Task failed: Missing sudo password"}, "write vault_sudo_password"),
+        ({"msg": "Task failed: Incorrect sudo password"}, f"{VAULT_SET} vault_sudo_password`"),
+        ({"msg": "Task failed: Missing sudo password"}, f"{VAULT_SET} vault_sudo_password`"),
         ({"rc": 1, "stdout": "ann is not in the sudoers file.  This incident will be reported."}, "administrators"),
         ({"rc": 0, "stdout": "user 1026\ntime 1800000000\n"}, "user 1026"),
         ({"rc": 0, "stdout": "user 0\ndsm 7.2\n"}, "broke off"),

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from loopdeploy.content import CONTENT
 from loopdeploy.errors import LockedError
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import RolledBackError
@@ -14,6 +15,7 @@ from loopdeploy.errors import UnreachableError
 from loopdeploy.explain import HEALTH_TASK
 from loopdeploy.explain import REACHED_TASK
 from loopdeploy.explain import REPORT_TASK
+from loopdeploy.explain import SOUND_TASK
 from tests.unit.failures import CONNECT
 from tests.unit.failures import error_of
 from tests.unit.failures import failed
@@ -57,7 +59,7 @@ def test_traceback_is_left_out_and_its_last_line_kept() -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "Building loop-api failed: no; its last output: /bin/sh: 1: python: not found",
+        "it failed: no; its last output: /bin/sh: 1: python: not found",
         "loop-api is not healthy: no; its last log lines: PermissionError: Permission denied | timed out",
         "loop-api is not healthy: no; its last log lines: vault data missing | Decryption failed",
     ],
@@ -65,7 +67,7 @@ def test_traceback_is_left_out_and_its_last_line_kept() -> None:
 def test_quoted_log_is_passed_on_unread(text: str) -> None:
     """A container's log that mentions a refused login does not make the NAS unreachable."""
     error = error_of(failed({"msg": text}, "loop_service : Explain the failure", "ansible.builtin.fail"))
-    assert error.message == f"nas: {text}"
+    assert error.message == f"nas: Explain the failure: {text}"
     assert type(error) is LoopdeployError
 
 
@@ -89,7 +91,7 @@ def test_last_failure_counts() -> None:
         failed({"censored": "hidden"}, "loop_service : Start"),
         failed({"msg": "loop-api is not healthy"}, "loop_service : Explain", "ansible.builtin.fail"),
     )
-    assert error.message == "nas: loop-api is not healthy"
+    assert error.message == "nas: Explain: loop-api is not healthy"
 
 
 def test_failure_wins_over_a_warning() -> None:
@@ -116,11 +118,33 @@ def test_doctor_that_reached_nobody_ends_like_any_verb() -> None:
     assert error.message == "nas: failed: login; the line of each says what to do."
 
 
+def test_doctor_that_found_a_fault_says_which() -> None:
+    """Its sentence is an answer, in which the step that requires one is no news."""
+    result = {"evaluated_to": False, "msg": "failed: requests; the line of each says what to do."}
+    error = error_of(failed(result, f"loop_service : {SOUND_TASK}", "ansible.builtin.assert"))
+    assert (error.message, error.exit_code) == (f"nas: {result['msg']}", 1)
+
+
+@pytest.mark.parametrize("task", [HEALTH_TASK, REACHED_TASK, SOUND_TASK])
+def test_tasks_that_answer_are_in_the_role(task: str) -> None:
+    """A name that no task has any more would word nothing."""
+    tasks = CONTENT / "roles" / "loop_service" / "tasks"
+    assert [file for file in tasks.glob("*.yml") if f"- name: {task}\n" in file.read_text()]
+
+
+def test_validation_is_named_without_what_the_role_is_for() -> None:
+    """Ansible's name of that step is longer than the reason."""
+    task = "loop_service : Validating arguments against arg spec 'logs' - Show the last log lines: of one, or both"
+    result = {"msg": "'vault_ssh_password' is undefined"}
+    error = error_of(failed(result, task, "ansible.builtin.validate_argument_spec"))
+    assert error.message.startswith("nas: Validating arguments against arg spec 'logs': vault_ssh_password is not set")
+
+
 def test_locked_nas_is_told_in_the_module_s_words() -> None:
-    """Exit code 6, and nothing in front of who holds it."""
+    """Exit code 6, and who holds it."""
     text = "The NAS is locked by ann on desk (process 7), who runs rebuild since 08:00: wait until that run is done."
     error = error_of(failed({"msg": text}, "loop_service : Take the lock over", "deploy_lock"))
-    assert (error.message, error.exit_code, type(error)) == (f"nas: {text}", 6, LockedError)
+    assert (error.message, error.exit_code, type(error)) == (f"nas: Take the lock over: {text}", 6, LockedError)
 
 
 @pytest.mark.parametrize(("rolled_back", "kind", "code"), [(True, RolledBackError, 5), (False, LoopdeployError, 1)])

@@ -219,13 +219,57 @@ def test_vault_alone_is_not_overwritten(nas: FakeNas, files: dict[str, str]) -> 
 
 
 def test_api_keys_come_out_of_an_old_env(nas: FakeNas, files: dict[str, str]) -> None:
-    """A key that it lacks comes out of its own file."""
+    """Which key was found is told."""
     Path(".env").write_text("export OPENAI_API_KEY='sk-old' # ours\n")
+    for name in ("openai-api-key", "anthropic-api-key"):
+        del files[name]
     result = scripted(nas, files, "--from-env-file=.env")
     assert result.exit_code == 0
     assert "OPENAI_API_KEY comes from .env\nANTHROPIC_API_KEY is not in .env\n" in result.output
     assert "sk-old" not in result.output
-    assert (variables()["vault_openai_api_key"], variables()["vault_anthropic_api_key"]) == ("sk-old", ANTHROPIC)
+    assert (variables()["vault_openai_api_key"], variables()["vault_anthropic_api_key"]) == ("sk-old", "")
+
+
+def test_key_s_own_file_comes_before_the_old_env(nas: FakeNas, files: dict[str, str]) -> None:
+    """Whoever names one key means it; which one was taken is told."""
+    Path(".env").write_text("OPENAI_API_KEY=sk-old\nANTHROPIC_API_KEY=sk-older\n")
+    own = files["openai-api-key"]
+    del files["anthropic-api-key"]
+    result = scripted(nas, files, "--from-env-file=.env")
+    assert f"OPENAI_API_KEY comes from {own}, and not from .env\nANTHROPIC_API_KEY comes from .env\n" in result.output
+    assert (variables()["vault_openai_api_key"], variables()["vault_anthropic_api_key"]) == (OPENAI, "sk-older")
+
+
+@pytest.mark.parametrize(
+    ("option", "stdin"),
+    [("vault-password", f"{VAULT}\n"), ("ssh-password", f"{SSH}\n"), ("openai-api-key", f"{OPENAI}\n")],
+)
+def test_any_secret_comes_from_standard_input(nas: FakeNas, files: dict[str, str], option: str, stdin: str) -> None:
+    """`-` means the same in each option, as the README says."""
+    given = [f"--{name}-file={'-' if name == option else file}" for name, file in files.items()]
+    fingerprint = nas.new_key("ed25519")
+    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={fingerprint}"]
+    result = init(*where, *given, stdin=stdin)
+    assert result.exit_code == 0, result.output
+    assert (variables()["vault_ssh_password"], variables()["vault_openai_api_key"]) == (SSH, OPENAI)
+
+
+def test_old_env_comes_from_standard_input(nas: FakeNas, files: dict[str, str]) -> None:
+    """Out of a NAS by ssh, for example."""
+    del files["openai-api-key"]
+    given = [f"--{name}-file={file}" for name, file in files.items()]
+    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={nas.new_key('ed25519')}"]
+    result = init(*where, *given, "--from-env-file=-", stdin="A=b\nOPENAI_API_KEY=sk-old\n")
+    assert result.exit_code == 0, result.output
+    assert variables()["vault_openai_api_key"] == "sk-old"
+
+
+@pytest.mark.parametrize("second", ["--vault-password-file=-", "--from-env-file=-", "--sudo-password-file=-"])
+def test_standard_input_is_for_one_option(nas: FakeNas, files: dict[str, str], second: str) -> None:
+    """The second one would find nothing there."""
+    result = scripted(nas, files, "--ssh-password-file=-", second)
+    assert (result.exit_code, snapshot()) == (2, {})
+    assert "Only one option" in result.output
 
 
 def test_password_comes_from_standard_input(nas: FakeNas, files: dict[str, str]) -> None:
@@ -277,6 +321,7 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
         ("--ssh-password-file=nowhere", 2, "The file nowhere cannot be read: mend --ssh-password-file."),
         ("--vault-password-file=nowhere", 2, "There is no vault password file nowhere"),
         ("--from-env-file=nowhere", 2, "The file nowhere cannot be read: mend --from-env-file."),
+        ("--from-env-file=latin.env", 2, "The file latin.env cannot be read: mend --from-env-file."),
         ("--from-env-file=open.env", 2, "the quote in the line of OPENAI_API_KEY is not closed"),
         ("--openai-api-key-file=open.env", 2, "is not one line with a secret"),
         ("open.env", 2, "open.env is a file"),
@@ -287,10 +332,49 @@ def test_wrong_answer_writes_nothing(
 ) -> None:
     """One sentence says what to mend."""
     Path("open.env").write_text("A=b\nOPENAI_API_KEY='sk")
+    Path("latin.env").write_bytes(b"A=\xfc")
     result = scripted(nas, files, argument)
     assert result.exit_code == code
     assert sentence in result.output
-    assert list(snapshot()) == [Path("open.env")]
+    assert set(snapshot()) == {Path("open.env"), Path("latin.env")}
+
+
+@pytest.mark.parametrize(
+    ("directory", "reason"),
+    [("open.env/inv", "Not a directory"), ("/proc/inv", "")],
+)
+def test_place_that_cannot_be_written_is_told_before_anything_is_asked(
+    files: dict[str, str], directory: str, reason: str
+) -> None:
+    """Whoever has typed five secrets does not want to do it again."""
+    Path("open.env").write_text("")
+    result = init(directory)
+    assert (result.exit_code, list(snapshot())) == (2, [Path("open.env")])
+    assert result.output.startswith(f"Error: Nothing can be written into {directory}: {reason}")
+
+
+def test_looking_whether_it_can_be_written_leaves_nothing() -> None:
+    """Whoever gives up at the first question has no empty inventory."""
+    assert "Address of the NAS is needed" in init("some/where").output
+    assert list(Path().iterdir()) == []
+
+
+def test_hosts_file_that_is_no_text_is_not_overwritten(nas: FakeNas, files: dict[str, str]) -> None:
+    """It is not the blank one of a clone, and --replace is the way out."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_bytes(b"# M\xfcller\n")
+    result = scripted(nas, files)
+    assert (result.exit_code, snapshot()) == (2, {PRODUCTION / "hosts.yml": b"# M\xfcller\n"})
+    assert "already has hosts.yml" in result.output
+    assert scripted(nas, files, "--replace").exit_code == 0
+
+
+def test_file_that_cannot_be_used_is_named(nas: FakeNas, files: dict[str, str]) -> None:
+    """One sentence, of whatever the system refuses."""
+    (PRODUCTION / "hosts.yml").mkdir(parents=True)
+    result = scripted(nas, files)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: inventory/production/hosts.yml cannot be used: Is a directory")
 
 
 @pytest.mark.parametrize(("option", "directory"), [("other", "inventory/other"), ("./x/y", "x/y"), ("./x", "x")])

@@ -85,7 +85,7 @@ SyntaxError: invalid syntax
 def test_unreachable_nas_is_explained(text: str, sentence: str) -> None:
     """What ssh says becomes what to do, and the exit code is 3."""
     error = error_of(failed({"unreachable": True, "msg": text, "exception": "(traceback unavailable)"}))
-    assert error.message.startswith(f"nas: {sentence}")
+    assert error.message.startswith(f"nas: Check the NAS: {sentence}")
     assert type(error) is UnreachableError
     assert error.exit_code == 3
 
@@ -93,7 +93,9 @@ def test_unreachable_nas_is_explained(text: str, sentence: str) -> None:
 def test_login_without_room_for_files_is_explained() -> None:
     """Ansible calls a full disk unreachable; the login worked."""
     error = error_of(failed({"unreachable": True, "msg": "Task failed: mkdir: cannot create: No space left on device"}))
-    assert error.message.startswith("nas: the NAS cannot write to its temporary directory: free space on its disk")
+    assert error.message.startswith(
+        "nas: Check the NAS: the NAS cannot write to its temporary directory: free space on its disk"
+    )
     assert error.exit_code == 1
 
 
@@ -230,7 +232,7 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
 def test_failed_task_is_explained(result: dict[str, Any], kind: type[LoopdeployError], sentence: str) -> None:
     """What sudo, Python and Ansible say becomes what to do."""
     error = error_of(failed(result, action="preflight"))
-    assert error.message.startswith(f"nas: {sentence}")
+    assert error.message.startswith(f"nas: Check the NAS: {sentence}")
     assert "\n" not in error.message
     assert type(error) is kind
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
+import shlex
 from typing import Any
 
 import pytest
 
 from loopdeploy.progress import Progress
+from loopdeploy.target import DEFAULT_INVENTORY
+from loopdeploy.target import Target
+
+FIX = "missing: `loopdeploy bootstrap` makes it"
 
 CENSORED = {"censored": "the output has been hidden due to the fact that 'no_log: true' was specified for this result"}
 
@@ -20,9 +26,11 @@ def event(
     return {"event": kind, "event_data": data, "stdout": stdout}
 
 
-def show(*events: dict[str, Any], verbose: bool = False, check: bool = False) -> Progress:
+def show(
+    *events: dict[str, Any], verbose: bool = False, check: bool = False, inventory: str = DEFAULT_INVENTORY
+) -> Progress:
     """Show ``events``."""
-    progress = Progress(verbose, check)
+    progress = Progress(verbose, check, Target(inventory=inventory).advised)
     for one in events:
         progress(one)
     return progress
@@ -58,6 +66,35 @@ def test_message_goes_to_standard_output(
     """What the playbook has to say can be piped on."""
     show(event("runner_on_ok", action=action, msg=message))
     assert capsys.readouterr() == (output, "")
+
+
+@pytest.mark.parametrize("message", [FIX, ["a table", FIX]])
+@pytest.mark.parametrize("action", ["ansible.builtin.debug", "ansible.builtin.assert"])
+def test_advice_of_a_playbook_names_the_inventory(
+    capsys: pytest.CaptureFixture[str], action: str, message: object
+) -> None:
+    """A fix that is copied out of doctor's table must not meet the default inventory."""
+    show(event("runner_on_ok", action=action, msg=message), inventory="office")
+    assert capsys.readouterr().out.splitlines()[-1] == "missing: `loopdeploy -i office bootstrap` makes it"
+
+
+@pytest.mark.parametrize("inventory", ["office", 'my "own" nas', "a\\b"])
+def test_advice_in_json_names_the_inventory_and_leaves_it_json(
+    capsys: pytest.CaptureFixture[str], inventory: str
+) -> None:
+    """Whatever the inventory is called, and a program reads nothing else differently."""
+    findings = [{"subject": 'a "b" é', "text": FIX, "count": 1}]
+    show(event("runner_on_ok", action="ansible.builtin.debug", msg=json.dumps(findings)), inventory=inventory)
+    text = f"missing: `loopdeploy -i {shlex.quote(inventory)} bootstrap` makes it"
+    assert json.loads(capsys.readouterr().out) == [{**findings[0], "text": text}]
+
+
+def test_log_of_a_container_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a service printed is evidence."""
+    task = "loop_service : Show the log of loop-api"
+    lines = [FIX, '{"said": "é \\u00e9 `loopdeploy bootstrap`"}']
+    show(event("runner_on_ok", task, "ansible.builtin.debug", msg=lines), inventory="office")
+    assert capsys.readouterr().out.splitlines() == lines
 
 
 @pytest.mark.parametrize("module", ["include_tasks", "include_role", "fail", "debug", "assert"])

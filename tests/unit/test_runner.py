@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -11,17 +12,22 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_runner.interface import init_runner
 
+from loopdeploy.content import CONTENT
 from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.interruption import GRACE
 from loopdeploy.progress import HEALED
+from loopdeploy.runner import LOCKED_FIRST
+from loopdeploy.runner import RECOVER
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
@@ -144,6 +150,29 @@ def test_what_was_healed_is_returned(content: Path, capsys: pytest.CaptureFixtur
     assert capsys.readouterr().out == "other\nundid healed\nremoved the rest\n"
 
 
+def test_what_a_playbook_advises_names_the_inventory(content: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Copied, it works on the NAS that it was said of."""
+    run(content, say("`loopdeploy bootstrap` makes it"))
+    assert capsys.readouterr().out == f"`loopdeploy -i {content / 'hosts.yml'} bootstrap` makes it\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "raises"), [(errno.ENOSPC, pytest.raises(OSError, match="lost")), (errno.EPIPE, nullcontext())]
+)
+def test_output_that_is_full_does_not_pass_for_an_answer(
+    content: Path, monkeypatch: pytest.MonkeyPatch, number: int, raises: AbstractContextManager[object]
+) -> None:
+    """The run goes on to its end all the same, as half a deployment would be worse; `| head` is no trouble."""
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(number, "lost")
+
+    monkeypatch.setattr("loopdeploy.progress.say", refuse)
+    with raises:
+        run(content, say("the answer"), shell(f"touch {content / 'done'}"))
+    assert (content / "done").exists()
+
+
 def test_check_changes_nothing(content: Path) -> None:
     """--check reaches Ansible."""
     run(content, {"ansible.builtin.file": {"path": str(content / "new"), "state": "touch"}}, target=Target(check=True))
@@ -257,6 +286,38 @@ def test_interrupted_run_that_only_looks_says_so(content: Path, name: str, check
     with pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; nothing was changed.$"):
         run_playbook(name, Target(inventory=str(content / "hosts.yml"), check=check))
     thread.join()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("rebuild", "nothing that runs was touched."),
+        ("stop", "nothing that runs was touched."),
+        ("bootstrap", "see `loopdeploy -i .* status` for what runs now."),
+        (RECOVER, "see `loopdeploy -i .* status` for what runs now."),
+    ],
+)
+def test_interrupted_run_without_the_lock_says_what_it_may_have_touched(content: Path, name: str, words: str) -> None:
+    """Nobody who ended a long build is sent to look for damage; what needs no lock may have done some."""
+    started = content / "started"
+    play = {"hosts": "loop", "gather_facts": False, "tasks": [shell(f"touch {started}; exec sleep 60")]}
+    (content / "playbooks" / f"{name}.yml").write_text(json.dumps([play]))
+
+    def interrupt() -> None:
+        wait_for(started.exists)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; {words}$"):
+        run_playbook(name, Target(inventory=str(content / "hosts.yml")))
+    thread.join()
+
+
+def test_verbs_that_wait_for_the_lock_are_those_that_take_it() -> None:
+    """By the tasks that all of them share; `recover` does nothing but what comes with the lock."""
+    plays = {file.stem: file.read_text() for file in (CONTENT / "playbooks").glob("*.yml")}
+    assert {name for name, text in plays.items() if "tasks_from: verb\n" in text} == {*LOCKED_FIRST, RECOVER}
 
 
 def test_interruption_before_the_first_event_ends_the_run(content: Path, mark: str) -> None:

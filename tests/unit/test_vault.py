@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -116,6 +117,40 @@ def test_password_comes_out_of_a_program(vault: Path) -> None:
     Path("program").write_text(f"#!/bin/sh\necho {PASSWORD}\n")
     Path("program").chmod(0o700)
     assert loopdeploy("view", "--vault-password-file=program").stdout == TEXT
+
+
+def test_vault_that_cannot_be_written_is_told(vault: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of root no directory can be locked, so the system refuses by itself here."""
+
+    def refuse(**arguments: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/somewhere/.vault.yml.x")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    result = with_file("set", "vault_ssh_password", stdin=f"{SECRET}\n")
+    assert result.exit_code == 2
+    assert result.output == f"Error: {vault} cannot be written: Permission denied; mend that, and call it again.\n"
+    assert text_of(vault) == TEXT
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_is_full_is_told(monkeypatch: pytest.MonkeyPatch, unbuffered: str) -> None:
+    """Neither a traceback nor a success, whether Python writes at once or at the end."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-m", "loopdeploy", "vault", "view", "--vault-password-file=password"]
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+    message = "Error: The output, or a temporary file, cannot be written: No space left on device; free space there.\n"
+    assert (ended.returncode, ended.stderr) == (1, message)
+
+
+def test_mistake_of_ours_is_no_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What names no file and has nothing to do with the output keeps its traceback."""
+
+    def fail(path: Path, password: bytes) -> str:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("loopdeploy.vault.open_vault", fail)
+    assert isinstance(with_file("view").exception, OSError)
 
 
 @pytest.mark.parametrize(

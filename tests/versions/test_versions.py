@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -23,15 +24,18 @@ Loopdeploy = Callable[..., Result]
 
 
 def interpreter(version: str) -> Path | None:
-    """Return a CPython of this ``version`` on this machine, as pyenv makes it; None without one."""
-    return next(iter(sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))), None)
+    """Return a Python of this ``version`` on this machine, of pyenv or on the PATH; None without one."""
+    by_pyenv = sorted(Path.home().glob(f".pyenv/versions/{version}.*/bin/python{version}"))
+    # pyenv's own on the PATH may stand for a version that is not switched on.
+    on_path = [Path(found)] if (found := shutil.which(f"python{version}")) else []
+    return next(iter([*by_pyenv, *on_path]), None)
 
 
 def installed(version: str, directory: Path) -> Loopdeploy:
     """Install loopdeploy with the Ansible that belongs to this Python, and return its command, on the lab."""
     python = interpreter(version)
     if python is None:
-        pytest.skip(f"this machine has no Python {version} by pyenv to run loopdeploy with")
+        pytest.skip(f"this machine has no Python {version}, by pyenv or on the PATH, to run loopdeploy with")
     environment = directory / "venv"
     subprocess.run([python, "-m", "venv", environment], check=True, timeout=120)
     pip = [str(environment / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]

@@ -11,8 +11,8 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 NOISE = re.compile(r"Step |--->|Removing intermediate container|$")
 
 
-def loop_build_failure(message: str, image: str) -> str:
-    """Return why the build of ``image`` failed: the failing step and its last lines of output.
+def loop_build_failure(message: str) -> str:
+    """Return why a build failed: the failing step and its last lines of output.
 
     ``message`` is docker_image's own: ``Error building IMAGE - code: C, message: M, logs: [...]``.
     """
@@ -30,7 +30,7 @@ def loop_build_failure(message: str, image: str) -> str:
     where = f" at {steps[-1]!r}" if steps else ""
     output = " | ".join([line for line in lines if not NOISE.match(line)][-LINES:])
     tail = f"; its last output: {output}" if output else ""
-    return f"Building {image} failed{where}: {reason}{tail}; what runs was not touched."
+    return f"it failed{where}: {reason}{tail}; what runs was not touched."
 
 
 def _listed(text: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 from ansible.module_utils.loop_doctor_told import Told
@@ -53,12 +54,24 @@ def check_checkout(told: Told, params: dict[str, Any]) -> Verdict:
     return ok(f"{params['loop_dir']} at {told.one('checkout')}")
 
 
-def check_paths(kind: str, repair: str, told: Told, params: dict[str, Any]) -> Verdict:
-    """Judge whether all paths of a kind exist."""
+def check_dockerfiles(told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether there is all that is built from."""
+    return _paths("dockerfile", "sync the checkout, or set loop_dir", told)
+
+
+def check_sources(told: Told, params: dict[str, Any]) -> Verdict:
+    """Judge whether there is all that the containers mount; those are directories."""
+    # git clones into no directory that has something in it.
+    first = "" if told.has("checkout") else "once LOOP is cloned, "
+    return _paths("source", first + "on the NAS, `sudo mkdir -p {}`, or mend the inventory's path", told)
+
+
+def _paths(kind: str, repair: str, told: Told) -> Verdict:
+    """Return whether all paths of a kind exist; those that do not are put into ``repair``."""
     paths = [line.partition(" ") for line in told.all(kind)]
     missing = [path for state, _, path in paths if state == "missing"]
     if missing:
-        return failed(f"there is no {', no '.join(missing)}: {repair}")
+        return failed(f"there is no {', no '.join(missing)}: {repair.format(' '.join(map(shlex.quote, missing)))}")
     return ok(", ".join(path for _, _, path in paths))
 
 
@@ -82,7 +95,9 @@ def check_api_key(name: str, told: Told, params: dict[str, Any]) -> Verdict:
         return ok("in the vault")
     if name in told.all("api-key"):
         return ok(f"in {told.one('env').partition(' ')[2]}")
-    return warning(f"neither in the vault nor in .env: write vault_{name.lower()} into the inventory's vault.yml")
+    return warning(
+        f"neither in the vault nor in .env: give it to the vault with `loopdeploy vault set vault_{name.lower()}`"
+    )
 
 
 def _private(lines: list[str]) -> Verdict | None:

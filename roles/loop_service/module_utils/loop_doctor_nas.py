@@ -10,9 +10,10 @@ from ansible.module_utils.loop_doctor_containers import check_container
 from ansible.module_utils.loop_doctor_containers import check_network
 from ansible.module_utils.loop_doctor_files import check_api_key
 from ansible.module_utils.loop_doctor_files import check_checkout
+from ansible.module_utils.loop_doctor_files import check_dockerfiles
 from ansible.module_utils.loop_doctor_files import check_env
-from ansible.module_utils.loop_doctor_files import check_paths
 from ansible.module_utils.loop_doctor_files import check_signing_keys
+from ansible.module_utils.loop_doctor_files import check_sources
 from ansible.module_utils.loop_doctor_files import check_space
 from ansible.module_utils.loop_doctor_files import check_state
 from ansible.module_utils.loop_doctor_told import Told
@@ -134,8 +135,8 @@ CHECKS: list[tuple[str, Check]] = [
     ("space for images", functools.partial(check_space, "images")),
     ("space for a build", functools.partial(check_space, "build")),
     ("LOOP checkout", check_checkout),
-    ("Dockerfiles", functools.partial(check_paths, "dockerfile", "sync the checkout, or set loop_dir")),
-    ("bind sources", functools.partial(check_paths, "source", "create it, or mend the inventory's path")),
+    ("Dockerfiles", check_dockerfiles),
+    ("bind sources", check_sources),
     ("signing keys", check_signing_keys),
     (".env", check_env),
     ("clock", check_clock),

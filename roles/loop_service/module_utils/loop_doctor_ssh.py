@@ -32,7 +32,8 @@ NO_LOGIN = [
     ),
     (
         r"[Pp]assword (?:has |is )?expired|[Pp]assword change required|(?:must|required to) change your password",
-        "the password has expired: log in to DSM, set a new one, and write it into the vault",
+        "the password has expired: log in to DSM, set a new one, and give it to the vault with `loopdeploy vault set"
+        " vault_ssh_password`, and vault_sudo_password the same way",
     ),
     (
         r"[Nn]o such identity: (\S+?):",
@@ -59,11 +60,11 @@ NO_SUDO = [
     ),
     (
         r"Incorrect sudo password|incorrect password attempt|Sorry, try again",
-        "refused the password: correct vault_sudo_password in the vault",
+        "refused the password: correct it with `loopdeploy vault set vault_sudo_password`",
     ),
     (
         r"Missing sudo password|no password was provided",
-        "wants a password: write vault_sudo_password into the inventory's vault.yml",
+        "wants a password: give it to the vault with `loopdeploy vault set vault_sudo_password`",
     ),
 ]
 
