@@ -40,7 +40,7 @@ def test_an_empty_nas_gets_both_services(empty_nas: Nas) -> None:
 
 
 def test_rebuild_just_works_on_a_bare_nas(empty_nas: Nas) -> None:
-    """Without requests for the NAS's Python, a state directory, a network and loop-auth, loop-api comes up all the same.
+    """Without requests for its Python, a state directory, a network and loop-auth, loop-api comes up all the same.
 
     Nobody can sign in yet, so it asks for patience; once loop-auth is there it judges by its keys.
     """
