@@ -13,6 +13,7 @@ from collections.abc import Callable
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pexpect
 import pytest
@@ -41,6 +42,8 @@ if Path("/vault/.crash").exists():
 FAMILY = ("candidate", "next", "discard")
 # Seconds between two requests of the client that watches the service.
 BEAT = 0.05
+# Seconds for which loop-api may be away: between two of these requests, and where a container takes its place.
+UNNOTICED, SWAPPED = 1.0, 10.0
 
 
 class Client:
@@ -121,6 +124,15 @@ def is_served(nas: Nas) -> bool:
         except AssertionError:
             time.sleep(0.5)
     return False
+
+
+def is_of_one_release(nas: Nas, before: dict[str, Any]) -> None:
+    """Require that loop-api is the container ``before``, or one that keeps it, and runs its release's image."""
+    now = nas.inspect("loop-api")
+    image = f"loop-api:{now['Config']['Labels']['loopdeploy.release']}"
+    assert nas.docker("images", "--no-trunc", "--quiet", image).strip() == now["Image"]
+    if now["Id"] != before["Id"]:
+        assert nas.inspect("loop-api-previous")["Id"] == before["Id"]
 
 
 class Run:

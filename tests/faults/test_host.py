@@ -6,6 +6,7 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from tests.faults.conftest import CRASH
 from tests.faults.conftest import Client
 from tests.faults.conftest import Run
 from tests.faults.conftest import append
+from tests.faults.conftest import is_of_one_release
 from tests.faults.conftest import is_served
 from tests.faults.conftest import left
 from tests.faults.conftest import next_run_succeeds
@@ -48,6 +50,12 @@ def fill(nas: Nas, directory: str) -> None:
     """Leave no byte on the disk of ``directory``."""
     rest = "; ".join(f"dd if=/dev/zero of={directory}/filler{size} bs={size} 2>/dev/null" for size in ("1M", "4k", "1"))
     nas.run("sh", "-c", f"{rest}; true")
+
+
+def is_the_same(nas: Nas, before: dict[str, Any]) -> bool:
+    """Return whether loop-auth is the container ``before``, of its image; the NAS may have started it anew."""
+    now = nas.inspect("loop-auth")
+    return (now["Id"], now["Image"]) == (before["Id"], before["Image"])
 
 
 def test_the_port_is_taken_by_another_container(nas: Nas, quick: Callable[..., Result]) -> None:
@@ -130,6 +138,7 @@ def test_the_engine_s_disk_is_full_in_the_build(checkout: Nas) -> None:
 
 def test_the_engine_is_restarted_in_the_middle(nas: Nas) -> None:
     """The replacement waits for it, and ends in one of the two."""
+    auth, before = nas.inspect("loop-auth"), nas.inspect("loop-api")
     run = Run("rebuild", "--force")
     run.until("Swap in release")
     time.sleep(1)
@@ -137,11 +146,14 @@ def test_the_engine_is_restarted_in_the_middle(nas: Nas) -> None:
     assert run.ends() in (0, 1, 5)
     assert is_served(nas)
     next_run_succeeds(nas)
+    assert is_the_same(nas, auth)
+    is_of_one_release(nas, before)
 
 
 @pytest.mark.parametrize("delay", [0.0, 0.7, 1.2, 1.8])
 def test_the_nas_is_rebooted_in_the_middle(nas: Nas, delay: float) -> None:
     """It comes up with both services, before anybody runs anything."""
+    auth, before = nas.inspect("loop-auth"), nas.inspect("loop-api")
     run = Run("rebuild", "--force")
     run.until("Swap in release")
     time.sleep(delay)
@@ -151,6 +163,8 @@ def test_the_nas_is_rebooted_in_the_middle(nas: Nas, delay: float) -> None:
     assert nas.get(8084, "/health")["status"] == "ok"
     assert command("loopdeploy", "lab", "up").returncode == 0
     next_run_succeeds(nas)
+    assert is_the_same(nas, auth)
+    is_of_one_release(nas, before)
 
 
 def test_a_rollback_that_fails_is_undone(checkout: Nas, quick: Callable[..., Result]) -> None:

@@ -12,8 +12,11 @@ from tests.lab.conftest import ROOT
 from tests.lab.conftest import Nas
 
 
-def test_a_wheel_deploys_from_an_empty_directory(lab: Nas, tmp_path: Path) -> None:
-    """An empty virtual environment elsewhere, a umask that leaves it to its owner, an empty directory."""
+def test_a_wheel_deploys_from_an_empty_directory(empty_nas: Nas, tmp_path: Path) -> None:
+    """An empty virtual environment elsewhere, a umask that leaves it to its owner, an empty directory.
+
+    On a NAS that has nothing yet, so that modules, scripts and archive of the wheel's own roles do the work.
+    """
     subprocess.run(
         [BIN / "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", tmp_path, ROOT], check=True, timeout=300
     )
@@ -28,7 +31,7 @@ def test_a_wheel_deploys_from_an_empty_directory(lab: Nas, tmp_path: Path) -> No
         argv_: list[str | Path] = [bin_ / "loopdeploy", *argv]
         result = subprocess.run(argv_, check=False, capture_output=True, text=True, timeout=600, cwd=empty, umask=0o77)
         assert result.returncode == 0, result.stderr
-    assert lab.healthy()
+    assert empty_nas.healthy()
     assert not list(empty.iterdir())
 
 

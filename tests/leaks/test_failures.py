@@ -20,6 +20,19 @@ printf '{{"token": "other", "user": "ann", "host": "desk", "pid": 1, "verb": "re
   "$until" > {STATE}/lock/owner.json
 """
 
+NEED_THE_ENGINE = (
+    "rebuild --force", "rebuild-all --force", "restart --all", "stop --all", "start", "rollback",
+    "restore --auth latest", "recover", "status", "logs", "doctor",
+)  # fmt: skip
+# What each verb is at when somebody types Ctrl-C.
+CANCELLED = (
+    ("rebuild-all", "Back up database and keys"), ("restart --all", "Restart loop-auth"),
+    ("stop --all", "Stop loop-auth"), ("start", "Begin start"), ("rollback", "Start the kept container"),
+    ("restore --auth latest", "Bring back the backup"), ("recover", "Begin recover"),
+    ("bootstrap", "Create the state directory"), ("status", "Read the containers"), ("logs", "Read the log of"),
+    ("doctor", "Judge what it said"), ("history", "Read the history"),
+)  # fmt: skip
+
 
 @pytest.mark.parametrize(
     ("service", "file", "code", "exit_code"),
@@ -54,10 +67,11 @@ def test_keys_that_are_no_text_leak_nothing(scene: Scene) -> None:
 
 
 def test_an_engine_that_is_down_leaks_nothing(scene: Scene) -> None:
-    """Each step that is hidden for its secrets says why it failed."""
+    """Each step that is hidden for its secrets says why it failed, at every verb that asks the engine."""
     with scene.watched() as watch, moved(scene.nas, "/run/docker.sock"):
-        result = watch.keep(scene.loopdeploy("rebuild", "--force", "--diff", "-vvvvv"))
-    assert result.returncode == 1, result.stderr[-2000:]
+        for verb in NEED_THE_ENGINE:
+            result = watch.keep(scene.loopdeploy(*verb.split(), "--diff", "-vvvvv"))
+            assert result.returncode == 1, f"{verb}: {result.stderr[-2000:]}"
     assert watch.leaks == []
 
 
@@ -85,3 +99,18 @@ def test_a_cancelled_run_leaks_nothing(scene: Scene, checkout: Nas, step: str) -
     assert result.returncode == 130, result.stdout[-2000:]
     assert watch.leaks == []
     assert scene.loopdeploy("rebuild").returncode == 0
+
+
+def test_a_cancelled_verb_leaks_nothing(scene: Scene, checkout: Nas) -> None:
+    """Ctrl-C in each of the others."""
+    append(checkout, "CANCELLED = True", "api/oauth/main.py")
+    with scene.watched() as watch:
+        for verb, step in CANCELLED:
+            terminal = Terminal("-i", str(scene.inventory), "-vvvvv", *verb.split(), environment=NO_KEYRING)
+            terminal.answer("Vault password: ", scene.secrets.vault)
+            terminal.interrupt(step)
+            result = watch.keep(terminal.ends())
+            assert result.returncode == 130, f"{verb}: {result.stdout[-2000:]}"
+    assert watch.leaks == []
+    assert scene.loopdeploy("start").returncode == 0
+    assert scene.loopdeploy("rebuild-all").returncode == 0

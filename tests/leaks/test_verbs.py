@@ -42,6 +42,15 @@ def test_a_lower_verbosity_leaks_nothing(scene: Scene, verb: str) -> None:
     assert watch.leaks == []
 
 
+def test_the_normal_output_leaks_nothing(scene: Scene) -> None:
+    """Without -v loopdeploy words all of it itself, by other code than Ansible's."""
+    with scene.watched() as watch:
+        for verb in VERBS:
+            result = watch.keep(scene.loopdeploy(*verb.split()))
+            assert result.returncode == 0, f"{verb}: {result.stderr[-2000:]}"
+    assert watch.leaks == []
+
+
 @pytest.mark.parametrize("verb", CHECKED)
 def test_check_mode_with_differences_leaks_nothing(scene: Scene, checkout: Nas, verb: str) -> None:
     """Something would change, and is told of."""
