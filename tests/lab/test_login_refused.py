@@ -93,10 +93,9 @@ def test_a_user_without_sudo(kept: Nas, logs: Logs, inventory: Inventory) -> Non
     finally:
         kept.run("userdel", "--remove", NO_SUDO)
     require(result, 3, f"{NO_SUDO} may not use sudo", "administrators")
-    assert "NOT in sudoers" in logs.sudo()[0]
+    assert ["NOT in sudoers" in line for line in logs.sudo()] == [True]
 
 
-@pytest.mark.xfail(strict=True, reason="writing the failure into the history asks sudo, with the same password, again")
 @pytest.mark.parametrize("verb", ["rebuild", "stop"])
 def test_a_sudo_password_that_is_wrong_is_tried_once(kept: Nas, logs: Logs, inventory: Inventory, verb: str) -> None:
     """It is not given a second time, to end what was never begun; nor does anybody log in again for that."""
