@@ -20,6 +20,7 @@ test: lint  ## Run linters, unit tests, the suites, and every verb on the practi
 	$(NODE_AND_CHROMIUM)
 	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=10 tests/unit tests/services
 	$(BIN)/pytest --durations=20 tests/lab
+	$(BIN)/pytest --durations=5 -m fast tests/faults
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.

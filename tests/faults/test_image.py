@@ -55,7 +55,7 @@ def require_untouched(nas: Nas, result: Result, lives: object, client: Client, w
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("raise SystemExit('broken on purpose')", "exit code 1"),
+        pytest.param("raise SystemExit('broken on purpose')", "exit code 1", marks=pytest.mark.fast),
         ("import os; os._exit(0)", "it ended with exit code 0"),
         ("import time; time.sleep(1000)", "did not pass within 8 s"),
         (UNHEALTHY, "did not pass within 8 s"),
@@ -100,6 +100,7 @@ def test_an_application_on_the_wrong_port(checkout: Nas, quick: Callable[..., Re
     next_run_succeeds(checkout)
 
 
+@pytest.mark.fast
 def test_a_health_check_whose_command_is_missing(nas: Nas, quick: Callable[..., Result]) -> None:
     """It can never pass, so nobody waits for it."""
     before, check = nas.lives(), {"test": ["CMD", "/no/such/command"], "interval": "2s"}

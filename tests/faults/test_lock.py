@@ -53,6 +53,7 @@ def test_the_lock_of_a_dead_process_is_taken_over(nas: Nas) -> None:
     next_run_succeeds(nas)
 
 
+@pytest.mark.fast
 def test_the_lock_of_another_host_counts(nas: Nas) -> None:
     """Nobody here can know whether that one still runs; `unlock` is for who does."""
     uptime = int(float(nas.run("cat", "/proc/uptime").split()[0]))

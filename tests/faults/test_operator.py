@@ -110,6 +110,7 @@ def test_the_line_is_cut(nas: Nas, step: str) -> None:
         came_to(nas, before, "End rebuild" if code == 0 else step)
 
 
+@pytest.mark.fast
 def test_two_deployers_at_once(nas: Nas) -> None:
     """One wins, the other is told who and what, and touches nothing."""
     auth, before = nas.life("loop-auth"), nas.inspect("loop-api")
