@@ -8,7 +8,7 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint const
 NODE_AND_CHROMIUM := for program in npm chromium; do command -v $$program >/dev/null || test $$(id -u) -ne 0 || \
   ! command -v apt-get >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends $$program; } || exit 1; done
 
-.PHONY: help demo test test-faults test-leaks test-versions lint bench bench-services outage clean requests
+.PHONY: help demo test unit tools lab test-faults test-leaks test-versions lint bench bench-services outage clean requests
 
 help:  ## Show the targets.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -16,12 +16,22 @@ help:  ## Show the targets.
 demo: $(VENV)/demo  ## Bring a practice NAS up and deploy both services on it.
 	$(BIN)/loopdeploy lab demo
 
-test: lint  ## Run linters, unit tests, the suites, and every verb on the practice NAS; see test-… for the rest.
-	$(NODE_AND_CHROMIUM)
-	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=10 tests/unit tests/services
+test: $(VENV)/test  ## Run linters, unit tests, the suites, and every verb on the practice NAS; see test-… for the rest.
+	$(MAKE) --jobs 2 --output-sync=target unit lab
 	$(BIN)/pytest --durations=20 tests/lab
 	$(BIN)/pytest --durations=5 -m fast tests/faults
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/molecule test
+
+# On a bare machine an engine is installed and base images are built meanwhile, which is waiting for the most part.
+unit: lint tools
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --durations=10 tests/unit tests/services
+
+lab: tools
+	$(BIN)/loopdeploy lab up
+
+# Before the engine: one apt-get at a time.
+tools: $(VENV)/test
+	$(NODE_AND_CHROMIUM)
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
 	$(BIN)/pytest tests/faults

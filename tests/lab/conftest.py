@@ -27,6 +27,16 @@ CHECKOUT = "/volume1/LOOP_CORE/vault/LOOP"
 STATE = "/volume1/LOOP_CORE/loopdeploy"
 SERVICES = ("loop-auth", "loop-api")
 
+# Containers and their lives, images, networks, our state, and the checkout; in one call, because each takes a while.
+SNAPSHOT = """
+$1 ps --all --no-trunc --format 'container {{.ID}} {{.Names}} {{.Image}} {{.Ports}}'
+$1 ps --quiet | xargs --no-run-if-empty $1 inspect --format 'life {{.Id}} {{.State.StartedAt}} {{.RestartCount}}'
+$1 images --all --no-trunc --format 'image {{.ID}} {{.Repository}}:{{.Tag}}'
+$1 network ls --no-trunc --format 'network {{.ID}} {{.Name}}'
+ls -lR "$2" 2>&1 | grep -v __pycache__
+git -c safe.directory=* -C "$3" status --short
+"""
+
 Result = subprocess.CompletedProcess[str]
 
 
@@ -51,8 +61,7 @@ class Nas:
 
     def life(self, container: str) -> tuple[str, str, int]:
         """Return what changes when ``container`` is replaced or restarted: id, start time, restart count."""
-        details = self.inspect(container)
-        return details["Id"], details["State"]["StartedAt"], details["RestartCount"]
+        return _life(self.inspect(container))
 
     def declared(self) -> list[tuple[str, ...]]:
         """Return of which image and declaration each container is, and how it is; empty unless both exist."""
@@ -62,7 +71,7 @@ class Nas:
 
     def lives(self) -> list[tuple[str, str, int]]:
         """Return the life of both containers."""
-        return [self.life(service) for service in SERVICES]
+        return [_life(details) for details in json.loads(self.docker("inspect", *SERVICES))]
 
     def get(self, port: int, path: str) -> Any:
         """Return the JSON that answers on ``port`` of the NAS."""
@@ -71,22 +80,19 @@ class Nas:
 
     def healthy(self) -> bool:
         """Return whether both services answer."""
-        return all(self.get(port, "/health")["status"] == "ok" for port in (8084, 8082))
+        # In one call, because nearly every test asks.
+        code = "import sys, urllib.request as u; [print(u.urlopen(a, timeout=5).read().decode()) for a in sys.argv[1:]]"
+        urls = [f"http://127.0.0.1:{port}/health" for port in (8084, 8082)]
+        answers = self.run("python3.11", "-c", code, *urls).splitlines()
+        return [json.loads(answer)["status"] for answer in answers] == ["ok", "ok"]
 
-    def snapshot(self) -> dict[str, list[str]]:
-        """Return everything on the NAS that a run could change."""
-        seen = {
-            "containers": self.docker(
-                "ps", "--all", "--no-trunc", "--format", "{{.ID}} {{.Names}} {{.Image}} {{.Ports}}"
-            ),
-            "lives": "".join(map(str, self.lives())) if self.docker("ps", "--quiet") else "",
-            "images": self.docker("images", "--all", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}"),
-            "networks": self.docker("network", "ls", "--no-trunc", "--format", "{{.ID}} {{.Name}}"),
-            "state": self.run("sh", "-c", f"ls -lR {STATE} 2>&1 | grep -v __pycache__"),
-            "checkout": self.run("git", "-c", "safe.directory=*", "-C", CHECKOUT, "status", "--short"),
-        }
-        # Docker lists what is of one second in any order.
-        return {what: sorted(lines.splitlines()) for what, lines in seen.items()}
+    def snapshot(self) -> list[str]:
+        """Return everything on the NAS that a run could change; Docker lists what is of one second in any order."""
+        return sorted(self.run("sh", "-c", SNAPSHOT, "snapshot", DOCKER, STATE, CHECKOUT).splitlines())
+
+
+def _life(details: dict[str, Any]) -> tuple[str, str, int]:
+    return details["Id"], details["State"]["StartedAt"], details["RestartCount"]
 
 
 def command(
@@ -117,6 +123,11 @@ def deploy(*argv: str | Path, inventory: str | Path = "lab") -> Result:
     result = loopdeploy(*argv, inventory=inventory)
     assert result.returncode == 0, result.stdout + result.stderr
     return result
+
+
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """Run what wants an empty NAS first: each change from one to a deployed one costs a deployment."""
+    items.sort(key=lambda item: "empty_nas" not in item.fixturenames)
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ MADE = {
 }
 
 
-@pytest.fixture(params=MADE)
+@pytest.fixture
 def planted(nas: Nas, request: pytest.FixtureRequest) -> Iterator[Nas]:
     """Put a state directory in the place of the right one that others may have written to."""
     with moved(nas, STATE):
@@ -34,20 +34,32 @@ def planted(nas: Nas, request: pytest.FixtureRequest) -> Iterator[Nas]:
         nas.run("rm", "-rf", STATE, f"{STATE}.planted", RUN)
 
 
-def test_state_directory_of_somebody_else_is_refused(planted: Nas) -> None:
-    """By every verb that would use it, with what to do; what runs stays."""
+def require_refused(planted: Nas, *verbs: str) -> None:
+    """Require that each of ``verbs`` says what to do, and that neither the directory nor what runs is touched."""
     before, lives = planted.run("find", f"{STATE}/", "-ls"), planted.lives()
-    for verb in ("rebuild", "rebuild-all", "restart", "rollback", "recover", "unlock", "history", "bootstrap"):
+    for verb in verbs:
         require(loopdeploy(verb), 1, f"The state directory {STATE} is not root's alone", "move it away on the NAS")
-    # Those that only look do not run what is in it.
+    assert planted.run("find", f"{STATE}/", "-ls") == before
+    assert planted.lives() == lives
+    assert planted.run("sh", "-c", f"ls {RUN} 2>/dev/null || true") == ""
+
+
+@pytest.mark.parametrize("planted", MADE, indirect=True)
+def test_state_directory_of_somebody_else_is_refused(planted: Nas) -> None:
+    """Whatever makes it so."""
+    require_refused(planted, "rebuild")
+
+
+@pytest.mark.parametrize("planted", ["link"], indirect=True)
+def test_every_verb_refuses_a_state_directory_of_somebody_else(planted: Nas) -> None:
+    """But those that only look, which do not run what is in it."""
+    require_refused(planted, "rebuild-all", "restart", "rollback", "recover", "unlock", "history", "bootstrap")
     for verb in ("logs", "status"):
         assert loopdeploy(verb).returncode == 0
     doctor = loopdeploy("doctor", "--json")
     states = {line["subject"]: line["state"] for line in json.loads(doctor.stdout)}
     assert (doctor.returncode, states["state directory"]) == (1, "failed")
-    assert planted.run("find", f"{STATE}/", "-ls") == before
-    assert planted.lives() == lives
-    assert planted.run("sh", "-c", f"ls {RUN} 2>/dev/null || true") == ""
+    require_refused(planted)
 
 
 def test_state_directory_that_was_moved_away_is_made_anew(nas: Nas) -> None:
