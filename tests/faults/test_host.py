@@ -223,15 +223,29 @@ def test_a_restore_that_a_power_cut_ended_is_finished(nas: Nas) -> None:
     next_run_succeeds(nas)
 
 
-def test_the_clock_of_the_nas_is_a_day_off(nas: Nas, quick: Callable[..., Result]) -> None:
+@pytest.mark.parametrize("offset", ["+1d", "-1d"])
+def test_the_clock_of_the_nas_is_a_day_off(nas: Nas, offset: str) -> None:
     """Locks are counted in uptime and releases by their own names, so nothing expires and nothing is lost."""
-    nas.run("sh", "-c", "echo '+1d' > /etc/faketimerc; find / -xdev -name libfaketime.so.1 > /etc/ld.so.preload")
+    auth, before = nas.life("loop-auth"), nas.inspect("loop-api")
+    preload = f"echo '{offset}' > /etc/faketimerc; find / -xdev -name libfaketime.so.1 > /etc/ld.so.preload"
+    nas.run("sh", "-c", preload)
     assert nas.run("cat", "/etc/ld.so.preload").strip(), "the practice NAS has no libfaketime"
     try:
+        assert abs(float(nas.run("date", "+%s")) - time.time()) > 80000
         deploy("rebuild", "--force")
         runs = json.loads(deploy("history", "--json").stdout)
         assert runs[-1]["outcome"] == "done"
+        replaced = nas.inspect("loop-api")
+        assert replaced["Id"] != before["Id"]
+        is_of_one_release(nas, before)
+        deploy("rollback")
+        assert nas.inspect("loop-api")["Id"] == before["Id"]
+        assert nas.inspect("loop-api-previous")["Id"] == replaced["Id"]
     finally:
         nas.run("rm", "/etc/ld.so.preload")
+    deploy("rollback")
+    assert nas.inspect("loop-api")["Id"] == replaced["Id"]
     deploy("rebuild", "--force")
+    is_of_one_release(nas, replaced)
     next_run_succeeds(nas)
+    assert nas.life("loop-auth") == auth
