@@ -10,6 +10,8 @@ import pytest
 
 from tests.leaks.scene import NO_KEYRING
 from tests.leaks.scene import Scene
+from tests.leaks.test_verbs import QUIETER
+from tests.leaks.test_verbs import VERBS
 
 Variables = dict[str, object]
 # Where a login without the right to use sudo is, while it is needed.
@@ -74,6 +76,15 @@ def test_a_login_that_is_refused_leaks_nothing(scene: Scene, refused: Callable[[
         scene.nas.run("userdel", "--remove", NO_SUDO, check=False)
         scene.nas.run("chage", "--lastday", "-1", "loopadmin")
     assert result.returncode == 3, result.stderr[-2000:]
+    assert watch.leaks == []
+
+
+def test_a_sudo_password_that_is_refused_leaks_nothing_at_any_verb(scene: Scene) -> None:
+    """Each verb logs in and asks for root by itself, in other words at another verbosity."""
+    with scene.variables(**a_wrong_sudo_password(scene)), scene.watched() as watch:
+        for verb in (*VERBS, *QUIETER):
+            result = watch.keep(scene.loopdeploy(*verb.split(), *([] if " -v" in verb else ["--diff", "-vvvvv"])))
+            assert result.returncode == 3, f"{verb}: {result.stderr[-2000:]}"
     assert watch.leaks == []
 
 
