@@ -34,25 +34,28 @@ NEW_ENOUGH = [python for python in PYTHONS if int(python.parts[-3].split(".")[1]
 OLDEST = [python for python in NEW_ENOUGH if "/3.8." in str(python)]
 pytestmark = pytest.mark.skipif(not OLDEST, reason="There is no Python 3.8.")
 
-# Lets module_utils be found under Ansible's name, as they are on the NAS, and calls a function of one.
-ON_THE_NAS = """
+# Lets module_utils be found under Ansible's name, as they are on the NAS.
+FOUND = """
 import importlib, json, sys, types
 for name, path in (("ansible", []), ("ansible.module_utils", [sys.argv[1]])):
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = path
 for name in ("engine", "health"):
     importlib.import_module("ansible.module_utils.loop_" + name).PAUSE = 0.001
+"""
+# Calls a function of one.
+ON_THE_NAS = (
+    FOUND
+    + """
 module = importlib.import_module("ansible.module_utils." + sys.argv[2])
 print(json.dumps(getattr(module, sys.argv[3])(*json.loads(sys.argv[4]))))
 """
+)
 # Runs a module of library/ there as Ansible does, with a stand-in for AnsibleModule.
-MODULE = """
-import importlib, json, runpy, sys, types
-for name, path in (("ansible", []), ("ansible.module_utils", [sys.argv[1]])):
-    sys.modules[name] = types.ModuleType(name)
-    sys.modules[name].__path__ = path
-for name in ("engine", "health"):
-    importlib.import_module("ansible.module_utils.loop_" + name).PAUSE = 0.001
+MODULE = (
+    FOUND
+    + """
+import runpy
 class AnsibleModule:
     check_mode = False
     def __init__(self, argument_spec, **more):
@@ -68,6 +71,7 @@ sys.modules["ansible.module_utils.basic"] = types.ModuleType("basic")
 sys.modules["ansible.module_utils.basic"].AnsibleModule = AnsibleModule
 runpy.run_path(sys.argv[2], run_name="__main__")
 """
+)
 COMPILE = """
 import pathlib, sys
 for name in sys.argv[1:]:

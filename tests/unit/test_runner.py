@@ -12,7 +12,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,22 @@ def run(content: Path, *tasks: dict[str, Any], target: Target | None = None, **v
     target = target or Target()
     target.inventory = str(content / "hosts.yml")
     return run_playbook("x", target, **variables)
+
+
+@contextmanager
+def signalled(ready: Callable[[], object], number: signal.Signals = signal.SIGINT) -> Iterator[None]:
+    """Send this process a signal once ``ready`` tells that it is time."""
+
+    def send() -> None:
+        wait_for(ready)
+        os.kill(os.getpid(), number)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
 
 
 def say(message: str) -> dict[str, Any]:
@@ -223,16 +241,12 @@ def test_interrupted_run_ends_soon_and_leaves_nothing(
     """Ctrl-C and a supervisor's SIGTERM end Ansible with all that it started."""
     before, started = handlers(), content / "started"
 
-    def interrupt() -> None:
-        wait_for(started.exists)
-        os.kill(os.getpid(), number)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
     begun = time.monotonic()
-    with pytest.raises(InterruptedRunError, match="x did not finish; see `loopdeploy -i .* status`") as error:
+    with (
+        signalled(started.exists, number),
+        pytest.raises(InterruptedRunError, match="x did not finish; see `loopdeploy -i .* status`") as error,
+    ):
         run(content, shell(f"touch {started}; exec sleep 60"))
-    thread.join()
     assert error.value.exit_code == 130
     assert time.monotonic() - begun < GRACE
     assert wait_for(lambda: not processes(mark), seconds=2)
@@ -256,15 +270,8 @@ def test_run_that_held_the_lock_is_recovered_when_interrupted(
     play = {"hosts": "loop", "gather_facts": False, "tasks": [recovery]}
     (content / "playbooks" / "recover.yml").write_text(json.dumps([play]))
 
-    def interrupt() -> None:
-        wait_for(started.exists)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(InterruptedRunError, match=sentence) as error:
+    with signalled(started.exists), pytest.raises(InterruptedRunError, match=sentence) as error:
         run(content, {**shell(f"touch {started}; exec sleep 60"), "name": "Begin x"})
-    thread.join()
     assert error.value.exit_code == 130
     assert ("healed" in capsys.readouterr().out) is ("see above" in sentence)
 
@@ -277,15 +284,11 @@ def test_interrupted_run_that_only_looks_says_so(content: Path, name: str, check
     play = {"hosts": "loop", "gather_facts": False, "tasks": [task]}
     (content / "playbooks" / f"{name}.yml").write_text(json.dumps([play]))
 
-    def interrupt() -> None:
-        wait_for(started.exists)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; nothing was changed.$"):
+    with (
+        signalled(started.exists),
+        pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; nothing was changed.$"),
+    ):
         run_playbook(name, Target(inventory=str(content / "hosts.yml"), check=check))
-    thread.join()
 
 
 @pytest.mark.parametrize(
@@ -303,15 +306,11 @@ def test_interrupted_run_without_the_lock_says_what_it_may_have_touched(content:
     play = {"hosts": "loop", "gather_facts": False, "tasks": [shell(f"touch {started}; exec sleep 60")]}
     (content / "playbooks" / f"{name}.yml").write_text(json.dumps([play]))
 
-    def interrupt() -> None:
-        wait_for(started.exists)
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; {words}$"):
+    with (
+        signalled(started.exists),
+        pytest.raises(InterruptedRunError, match=f"^Interrupted: {name} did not finish; {words}$"),
+    ):
         run_playbook(name, Target(inventory=str(content / "hosts.yml")))
-    thread.join()
 
 
 def test_verbs_that_wait_for_the_lock_are_those_that_take_it() -> None:
@@ -322,16 +321,8 @@ def test_verbs_that_wait_for_the_lock_are_those_that_take_it() -> None:
 
 def test_interruption_before_the_first_event_ends_the_run(content: Path, mark: str) -> None:
     """A Ctrl-C while Ansible is still loading is not lost."""
-
-    def interrupt() -> None:
-        wait_for(lambda: processes(mark))
-        os.kill(os.getpid(), signal.SIGINT)
-
-    thread = threading.Thread(target=interrupt)
-    thread.start()
-    with pytest.raises(InterruptedRunError):
+    with signalled(lambda: processes(mark)), pytest.raises(InterruptedRunError):
         run(content, shell("exec sleep 60"))
-    thread.join()
     assert wait_for(lambda: not processes(mark), seconds=2)
 
 
