@@ -5,14 +5,25 @@ from __future__ import annotations
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from tests.lab.conftest import BIN
 from tests.lab.conftest import ROOT
 from tests.lab.conftest import Nas
+from tests.lab.conftest import command
 
 
-def test_a_wheel_deploys_from_an_empty_directory(empty_nas: Nas, tmp_path: Path) -> None:
+@pytest.fixture
+def lent_nas(empty_nas: Nas) -> Iterator[Nas]:
+    """Return an empty practice NAS, and let it be this clone's again, not one with the wheel's LOOP checkout."""
+    yield empty_nas
+    assert command("loopdeploy", "lab", "up").returncode == 0
+
+
+def test_a_wheel_deploys_from_an_empty_directory(lent_nas: Nas, tmp_path: Path) -> None:
     """An empty virtual environment elsewhere, a umask that leaves it to its owner, an empty directory.
 
     On a NAS that has nothing yet, so that modules, scripts and archive of the wheel's own roles do the work.
@@ -33,7 +44,7 @@ def test_a_wheel_deploys_from_an_empty_directory(empty_nas: Nas, tmp_path: Path)
         argv_: list[str | Path] = [bin_ / "loopdeploy", *argv]
         result = subprocess.run(argv_, check=False, capture_output=True, text=True, timeout=600, cwd=empty, umask=0o77)
         assert result.returncode == 0, result.stderr
-    assert empty_nas.healthy()
+    assert lent_nas.healthy()
     assert not list(empty.iterdir())
 
 
