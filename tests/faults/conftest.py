@@ -11,6 +11,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -165,9 +166,29 @@ def cut_the_line(nas: Nas) -> None:
     nas.run("pkill", "-KILL", "-f", "^sshd: loopadmin", check=False)
 
 
+def deployers() -> list[int]:
+    """Return the ids of every ansible-playbook of loopdeploy's that runs."""
+    found = subprocess.run(["pgrep", "-f", "loopdeploy.ansible"], check=False, capture_output=True, text=True)
+    return [int(pid) for pid in found.stdout.split()]
+
+
+@contextmanager
+def paused_deployers() -> Iterator[None]:
+    """Let those who deploy now take no step until the end of the block."""
+    paused = deployers()
+    assert paused
+    for number in paused:
+        os.kill(number, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for number in paused:
+            os.kill(number, signal.SIGCONT)
+
+
 def nobody_deploys() -> None:
     """Wait until no ansible-playbook of a killed run is left."""
     deadline = time.monotonic() + 60
-    while subprocess.run(["pgrep", "-f", "loopdeploy.ansible"], check=False, capture_output=True).returncode == 0:
+    while deployers():
         assert time.monotonic() < deadline, "an ansible-playbook outlived its loopdeploy"
         time.sleep(0.2)

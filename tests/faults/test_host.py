@@ -6,6 +6,8 @@ import json
 import subprocess
 import time
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -136,6 +138,27 @@ def test_the_engine_s_disk_is_full_in_the_build(checkout: Nas) -> None:
     next_run_succeeds(checkout)
 
 
+def test_the_engine_s_disk_is_full_in_the_swap(checkout: Nas) -> None:
+    """The engine cannot write the container down that is to make room, so that one is not even stopped."""
+    before = checkout.lives()
+    append(checkout, "FULL_SWAP = True")
+    place = f"/var/lib/docker/containers/{checkout.inspect('loop-api')['Id']}"
+    checkout.run("sh", "-c", f"cp -a {place} /tmp/full && mount -t tmpfs -o size=64m tmpfs {place}"
+                 f" && cp -a /tmp/full/. {place} && rm -rf /tmp/full")  # fmt: skip
+    try:
+        fill(checkout, place)
+        with Client() as client:
+            result = loopdeploy("rebuild")
+    finally:
+        checkout.run("umount", place)
+    assert result.returncode == 5, result.stderr
+    assert "no space left on device" in result.stderr
+    assert checkout.lives() == before
+    assert client.longest < 1
+    restored(checkout)
+    next_run_succeeds(checkout)
+
+
 def test_the_engine_is_restarted_in_the_middle(nas: Nas) -> None:
     """The replacement waits for it, and ends in one of the two."""
     auth, before = nas.inspect("loop-auth"), nas.inspect("loop-api")
@@ -186,24 +209,47 @@ def test_a_rollback_that_fails_is_undone(checkout: Nas, quick: Callable[..., Res
     next_run_succeeds(checkout)
 
 
+@contextmanager
+def thief(nas: Nas) -> Iterator[None]:
+    """Let another program take loop-api's port in the one moment in which it is free, and keep it."""
+    start = "cat > /tmp/thief.py; python3.11 /tmp/thief.py >/dev/null 2>&1 & echo $! > /tmp/thief"
+    nas.run("sh", "-c", start, stdin=THIEF)
+    try:
+        yield
+    finally:
+        nas.run("sh", "-c", "kill $(cat /tmp/thief)")
+
+
 def test_a_rollback_that_cannot_be_undone_says_what_is_down_and_what_to_type(
     nas: Nas, quick: Callable[..., Result]
 ) -> None:
     """Another program takes the port in the one moment in which it is free."""
     deploy("rebuild", "--force")
     before = nas.inspect("loop-api")["Id"]
-    nas.run(
-        "sh", "-c", "cat > /tmp/thief.py; python3.11 /tmp/thief.py >/dev/null 2>&1 & echo $! > /tmp/thief", stdin=THIEF
-    )
-    result = quick("rollback")
+    with thief(nas):
+        result = quick("rollback")
     assert result.returncode == 1
     assert "loop-api is down" in result.stderr
     assert before[:12] in result.stderr
     assert " recover`" in result.stderr
-    nas.run("sh", "-c", "kill $(cat /tmp/thief)")
     deploy("recover")
     assert nas.healthy()
     assert nas.inspect("loop-api")["Id"] == before
+    next_run_succeeds(nas)
+
+
+def test_a_service_that_cannot_come_back_is_replaced_by_its_remedy(nas: Nas, quick: Callable[..., Result]) -> None:
+    """What keeps the old container down is still there; a declaration that gets by without it is deployed."""
+    auth, before = nas.life("loop-auth"), nas.inspect("loop-api")["Id"]
+    with thief(nas):
+        assert quick("rebuild", "--force").returncode == 1
+        assert not nas.inspect("loop-api")["State"]["Running"]
+        result = quick("rebuild", loop_api_port=8092)
+        assert result.returncode == 0, result.stderr
+        assert nas.get(8092, "/health")["status"] == "ok"
+        assert nas.inspect("loop-api-previous")["Id"] == before
+    deploy("rebuild")
+    assert nas.life("loop-auth") == auth
     next_run_succeeds(nas)
 
 

@@ -14,12 +14,15 @@ from tests.faults.conftest import SWAPPED
 from tests.faults.conftest import UNNOTICED
 from tests.faults.conftest import Client
 from tests.faults.conftest import Run
+from tests.faults.conftest import append
 from tests.faults.conftest import cut_the_line
 from tests.faults.conftest import is_of_one_release
 from tests.faults.conftest import is_served
 from tests.faults.conftest import left
 from tests.faults.conftest import next_run_succeeds
 from tests.faults.conftest import nobody_deploys
+from tests.faults.conftest import paused_deployers
+from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import Nas
 from tests.lab.conftest import deploy
 from tests.lab.conftest import loopdeploy
@@ -133,3 +136,22 @@ def test_two_deployers_at_once(nas: Nas) -> None:
     new = [run for run in json.loads(deploy("history", "--json").stdout) if run not in runs]
     assert [(run["verb"], run["outcome"]) for run in new] == [("rebuild", "done"), ("restart", "failed")]
     next_run_succeeds(nas)
+
+
+@pytest.mark.fast
+def test_a_deployer_who_comes_behind_a_faster_one_restarts_nothing(checkout: Nas) -> None:
+    """Its look at what runs is older than the other one's replacement; behind the lock it looks again."""
+    append(checkout, "# another release")
+    # Built before, so that both deployers get the same image.
+    checkout.docker("build", "--quiet", "--tag", "loop-api:next", CHECKOUT)
+    before = checkout.inspect("loop-api")
+    slow = Run("rebuild")
+    slow.until("Build loop-api")
+    with paused_deployers():
+        deploy("rebuild")
+        put = checkout.lives()
+        assert checkout.inspect("loop-api")["Id"] != before["Id"]
+    assert slow.ends() == 0
+    assert checkout.lives() == put
+    assert checkout.inspect("loop-api-previous")["Id"] == before["Id"]
+    next_run_succeeds(checkout)

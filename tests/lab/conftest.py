@@ -181,7 +181,7 @@ def inventory(tmp_path: Path) -> Callable[..., Path]:
 
     def make(**variables: object) -> Path:
         copy = tmp_path / "inventory"
-        shutil.copytree(LAB_INVENTORY, copy)
+        shutil.copytree(LAB_INVENTORY, copy, dirs_exist_ok=True)
         # Read after main.yml and vault.yml, so these count.
         (copy / "group_vars" / "loop" / "zz.yml").write_text(json.dumps(variables))
         return copy

@@ -61,7 +61,8 @@ def test_image_that_runs_is_the_one_that_was_wanted(
 ) -> None:
     """By its id, or by the name of the release that `--to` asks for."""
     engine.images[f"loop-api:{NEW}"] = "sha256:new"
-    assert run("container_swap", image=image, **params(engine))[1]["image"] == "sha256:new"
+    kind, result = run("container_swap", image=image, unproved=f"loop-api:{NEW}", **params(engine))
+    assert result["image"] == "sha256:new" and f"loop-api:{NEW}" in engine.images
 
 
 def test_container_of_another_image_is_refused(
@@ -212,6 +213,22 @@ def test_taken_port_gives_the_old_one_back(run: Run, engine: ScriptedEngine, old
     _, result = run("container_swap", **params(engine))
     assert "port is already allocated" in result["msg"]
     assert engine.names() == {"loop-api": "running", "grafana": "running"}
+
+
+def test_release_that_does_not_work_loses_its_name(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container
+) -> None:
+    """Else it would be kept like one that served, and push a good one out."""
+    engine.images, new.polls = {f"loop-api:{NEW}": "sha256:new", "loop-api:next": "sha256:new"}, 0
+    run("container_swap", unproved=f"loop-api:{NEW}", **params(engine))
+    assert engine.images == {"loop-api:next": "sha256:new"}
+
+
+def test_rollback_where_nothing_is_left_starts_what_was_kept_as_usual(run: Run, engine: ScriptedEngine) -> None:
+    """A container that somebody removed has no policy to take; stopped by hand, the new one stays so."""
+    kept = engine.add("loop-api-previous", policy="no", status="exited", release=OLD)
+    assert run("container_swap", **{**params(engine, "rolled_back"), "restart_policy": None})[0] == "ok"
+    assert (kept.name, kept.policy) == ("loop-api", "unless-stopped")
 
 
 def test_failed_first_deployment_leaves_nothing(run: Run, engine: ScriptedEngine, new: Container) -> None:

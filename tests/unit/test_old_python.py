@@ -134,6 +134,8 @@ def swap(engine: ScriptedEngine, state: str = "swapped") -> dict[str, Any]:
         "state_dir": str(Path(engine.path).parent),
         "image": None,
         "latest": "loop-api:latest",
+        "unproved": None,
+        "give_up": False,
         "restart_policy": "unless-stopped",
         "timeout": 5,
         "socket": engine.path,

@@ -145,10 +145,11 @@ def test_any_request_that_fails_leaves_one_container_serving(
     for number in itertools.count():
         scene, begun = Scene(engine, state, kept, **SCRIPTS[script]), len(engine.seen)
         engine.hook = functools.partial(fail_once, engine, begun + number)
-        kind, _ = run("container_swap", timeout=1, **params(engine, state))
+        kind, result = run("container_swap", timeout=1, **params(engine, state))
         engine.hook = lambda: None
         asked = engine.seen[begun:]
         when = f"request {number} failed: {asked[number:][:1]}"
+        assert "loop-api is down" not in result.get("msg", "") or not scene.old.running, when
         assert kind == "failed" or scene.new.running, when
         heal(run, engine, when)
         scene.require_one(when)

@@ -122,6 +122,74 @@ def test_service_that_runs_is_not_given_up_for_what_cannot_be_put_away(
     assert engine.names() == SERVED and new.starts == 1
 
 
+@pytest.mark.parametrize("request_", ["DELETE .*/containers/", "POST .*/update", "POST .*/rename", "DELETE .*/images/"])
+def test_service_that_runs_again_is_not_called_down_for_what_cannot_be_put_away(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container, request_: str
+) -> None:
+    """The old release serves; what is left of the failed one, the next run puts away."""
+    kept, new.polls = engine.add("loop-api-previous", policy="no", status="exited"), 0
+    engine.images = {"loop-api:new": new.image, "loop-api:next": new.image}
+
+    def refuse() -> None:
+        if old.starts == 2 and not engine.faults:
+            engine.fault(request_, status=500, message="device busy")
+
+    engine.hook = refuse
+    result = swap(run, engine, unproved="loop-api:new")
+    engine.hook = lambda: None
+    assert result["rolled_back"] is True and old.running
+    assert "release old runs again" in result["msg"] and "could not be put away (device busy)" in result["msg"]
+    assert not clean(engine)
+    engine.faults.clear()
+    assert swap(run, engine, "healed")["changed"] is True
+    assert engine.names() == SERVED and (old.name, old.policy) == ("loop-api", "unless-stopped")
+    assert kept.policy == "no" and old.starts == 2 and clean(engine)
+    assert engine.images == {"loop-api:next": new.image}
+
+
+def test_disk_of_the_engine_that_is_full_before_anything_is_stopped(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container
+) -> None:
+    """Neither the way there nor the way back can be written down, and the old container never ended."""
+    engine.fault("POST .*/update", status=500, message="no space left on device", times=10_000)
+    result = swap(run, engine)
+    assert result["rolled_back"] is True and "is down" not in result["msg"]
+    assert "no space left on device" in result["msg"] and "loopdeploy recover" in result["msg"]
+    assert old.running and old.starts == 1
+    engine.faults.clear()
+    assert swap(run, engine, "healed")["changed"] is True
+    assert engine.names() == {"loop-api": "running"} and old.starts == 1 and clean(engine)
+
+
+def test_release_that_never_starts_again_does_not_keep_its_remedy_out(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container
+) -> None:
+    """A deployment gives it up, stopped in its place, and puts a release there that works."""
+    old.refusal, new.polls = "mount /vault: no such file", 0
+    swap(run, engine)
+    (told,) = swap(run, engine, "healed", give_up=True)["healed"]
+    assert "gave release old of loop-api up" in told and "mount /vault: no such file" in told
+    assert "loopdeploy start loop-api" in told
+    assert (old.name, old.status, old.policy) == ("loop-api", "exited", "unless-stopped") and clean(engine)
+    remedy = engine.add("loop-api-next", policy="no", release="remedy")
+    assert "msg" not in swap(run, engine)
+    assert (remedy.name, remedy.running, old.name) == ("loop-api", True, "loop-api-previous")
+
+
+def test_engine_that_does_not_answer_is_no_reason_to_give_a_release_up(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container
+) -> None:
+    """It comes back, and the journal still knows what is to be done."""
+    engine.fault("POST .*/start", times=10_000)
+    assert "does not answer" in swap(run, engine)["msg"]
+    engine.fault("POST .*/(start|update)", times=10_000)
+    assert "does not answer" in swap(run, engine, "healed", give_up=True)["msg"]
+    assert not clean(engine)
+    engine.faults.clear()
+    swap(run, engine, "healed")
+    assert old.running and clean(engine)
+
+
 def test_what_a_killed_proof_left_is_removed(run: Run, engine: ScriptedEngine, old: Container) -> None:
     """A candidate and a successor that nobody waits for any more."""
     engine.add("loop-api-candidate", port=None, run=True)
@@ -197,6 +265,24 @@ def test_full_disk_does_not_hide_that_the_old_one_runs_again(
     (tmp_path / "lock" / "swaps.jsonl").mkdir(parents=True)
     new.polls = 0
     assert swap(run, engine)["rolled_back"] is True
+
+
+def test_journal_is_on_the_disk_before_the_engine_is_asked(
+    run: Run, engine: ScriptedEngine, new: Container, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its directory, too: else a power cut could lose the file and keep what the engine did."""
+    settled: list[tuple[bool, int]] = []
+    fsync, directory = os.fsync, tmp_path.stat()
+
+    def watched(handle: int) -> None:
+        if os.path.samestat(os.fstat(handle), directory):
+            settled.append((clean(engine), sum(request.startswith("POST ") for request in engine.seen)))
+        fsync(handle)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    swap(run, engine)
+    written, cleared = settled
+    assert written == (False, 0) and cleared[0] and cleared[1] > 0
 
 
 def test_two_replacements_wait_for_each_other(run: Run, engine: ScriptedEngine, new: Container, tmp_path: Path) -> None:

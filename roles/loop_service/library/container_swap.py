@@ -37,10 +37,21 @@ options:
   latest:
     description: Name and tag that mean the image of the new container once it serves.
     type: str
+  unproved:
+    description:
+      - Name and tag of the new container's image which it loses when it does not work, because nothing served by that
+        name yet.
+    type: str
+  give_up:
+    description:
+      - Whether V(healed) leaves an old container stopped in its place that does not start any more, instead of failing
+        until it does; for one that is about to be replaced.
+    type: bool
+    default: false
   restart_policy:
     description:
-      - Restart policy of the new container once it serves; without it that of the old one. Until then a reboot brings
-        back the old one, so C(NAME-next) is to be made with V(no).
+      - Restart policy of the new container once it serves; without it that of the old one, or V(unless-stopped).
+      - Until then a reboot brings back the old one, so C(NAME-next) is to be made with V(no).
     type: str
   timeout:
     description: Seconds a container may take until its health check passes.
@@ -107,6 +118,7 @@ healed:
 def main() -> None:
     """Do what the task asks for."""
     from ansible.module_utils.basic import AnsibleModule
+    from ansible.module_utils.loop_heal import heal
     from ansible.module_utils.loop_problem import Problem
     from ansible.module_utils.loop_problem import RolledBack
     from ansible.module_utils.loop_swap import replace
@@ -118,6 +130,8 @@ def main() -> None:
             "state_dir": {"type": "path", "required": True},
             "image": {"type": "str"},
             "latest": {"type": "str"},
+            "unproved": {"type": "str"},
+            "give_up": {"type": "bool", "default": False},
             "restart_policy": {"type": "str"},
             "timeout": {"type": "int", "default": 60},
             "socket": {"type": "path", "default": "/var/run/docker.sock"},
@@ -125,7 +139,8 @@ def main() -> None:
         supports_check_mode=True,
     )
     try:
-        module.exit_json(**replace(module.params, module.check_mode))
+        work = heal if module.params["state"] == "healed" else replace
+        module.exit_json(**work(module.params, module.check_mode))
     except RolledBack as problem:
         module.fail_json(msg=str(problem), gap=problem.gap, rolled_back=True)
     except Problem as problem:

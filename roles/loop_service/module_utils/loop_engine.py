@@ -131,6 +131,12 @@ class Engine:
         repository, _, tag = name.rpartition(":")
         self.change("POST", f"/images/{quote(image)}/tag?repo={quote(repository)}&tag={quote(tag)}")
 
+    def untag(self, name: str) -> None:
+        """Let ``name``, with its tag, mean no image; one without any name is gone, unless a container is made of it."""
+        status, answer = self.request("DELETE", f"/images/{quote(name)}", timeout=SLOW)
+        if status >= 400 and status not in (MISSING, CONFLICT):  # somebody was faster, or uses it
+            raise Refusal(status, _message(answer))
+
     def log(self, container: str, lines: int) -> list[str]:
         """Return the last ``lines`` of what the container wrote, both streams in their order."""
         status, body = self.request("GET", f"/containers/{container}/logs?stdout=1&stderr=1&tail={lines}", timeout=5)

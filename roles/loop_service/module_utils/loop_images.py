@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import quote
 
-from ansible.module_utils.loop_engine import CONFLICT
-from ansible.module_utils.loop_engine import MISSING
-from ansible.module_utils.loop_engine import SLOW
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_problem import Problem
-from ansible.module_utils.loop_problem import Refusal
 
 # What loopdeploy calls a release: its time in UTC, and the source's revision.
 RELEASE = re.compile(r"\d{8}T\d{6}Z-[0-9a-z]+$")
@@ -50,9 +46,5 @@ def prune(engine: Engine, repository: str, keep: int, check_mode: bool) -> list[
     kept = set(list(dict.fromkeys(known.values()))[:keep]) | used
     old = [name for name, image in known.items() if image not in kept]
     for name in old if not check_mode else []:
-        try:
-            engine.change("DELETE", f"/images/{quote(name)}", timeout=SLOW)
-        except Refusal as refusal:
-            if refusal.status not in (MISSING, CONFLICT):  # somebody was faster, or uses it
-                raise
+        engine.untag(name)
     return old

@@ -112,6 +112,7 @@ class Journal:
                 file.flush()
                 os.fsync(file.fileno())
             os.rename(self.path + ".partial", self.path)
+            self._settle()
         except OSError as error:
             raise Problem(
                 f"{self.path} cannot be written ({error.strerror}): free space on the NAS; nothing was touched."
@@ -121,3 +122,12 @@ class Journal:
         """Forget the replacement: it is done, or undone."""
         if os.path.exists(self.path):
             os.unlink(self.path)
+            self._settle()
+
+    def _settle(self) -> None:
+        """Let a power cut find the directory as it is now: what the engine writes meanwhile, it would find."""
+        handle = os.open(os.path.dirname(self.path), os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -28,4 +28,8 @@ class RolledBack(Problem):
 
 
 class Down(Problem):
-    """A replacement failed, and what ran before could not be brought back."""
+    """A replacement failed, and what ran before could not be brought back; ``cause`` says why that."""
+
+    def __init__(self, sentence: str, cause: str) -> None:
+        super().__init__(sentence)
+        self.cause = cause

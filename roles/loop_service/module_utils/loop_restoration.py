@@ -111,11 +111,13 @@ class Restoration:
         if not made:
             raise Down(
                 f"{reason}. {state}: it had nothing before that could be brought back: mend the cause, or bring"
-                " another backup back with `loopdeploy restore --auth`"
+                " another backup back with `loopdeploy restore --auth`",
+                str(problem),
             ) from problem
         raise Down(
             f"{reason}. {state}: bringing back what it had before failed, too ({problem}); that is the backup"
-            f" {made}: mend the cause and run `loopdeploy restore --auth {made}`"
+            f" {made}: mend the cause and run `loopdeploy restore --auth {made}`",
+            str(problem),
         ) from problem
 
     def _away(self) -> str:

@@ -7,6 +7,7 @@ before, stopped and kept, NAME-discard is the one before that while a replacemen
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import Any
 
 from ansible.module_utils.loop_engine import PATIENCE
@@ -17,7 +18,6 @@ from ansible.module_utils.loop_health import watch
 from ansible.module_utils.loop_images import image_id
 from ansible.module_utils.loop_journal import Journal
 from ansible.module_utils.loop_journal import alone
-from ansible.module_utils.loop_journal import cancelled
 from ansible.module_utils.loop_journal import note
 from ansible.module_utils.loop_problem import Down
 from ansible.module_utils.loop_problem import Problem
@@ -26,10 +26,10 @@ from ansible.module_utils.loop_problem import RolledBack
 # Across a reboot the engine starts it again, even though it was stopped by hand; and the opposite.
 ALWAYS = {"Name": "always"}
 NEVER = {"Name": "no"}
+# What a service has that nobody says more of: stopped by hand, it stays so.
+USUAL = {"Name": "unless-stopped"}
 # Seconds until the engine's own verdict comes, behind which nobody waits: the service answers already.
 VERDICT = 60
-# Containers that only a run under way has.
-LEFT = ("candidate", "next", "discard")
 # Seconds that a container gets to end which does not work anyway.
 FAILED_STOP = 2
 
@@ -116,7 +116,10 @@ class Swap:
         self.journal.clear()
 
     def undo(self, reason: str) -> Problem:
-        """Put everything back as it was before perform(), and return what to tell of it."""
+        """Put everything back as it was before perform(), and return what to tell of it.
+
+        While something of it is left to do, the journal is there.
+        """
         words = last_words(self.engine, self.entry["new"])
         try:
             self._put_back()
@@ -124,14 +127,19 @@ class Swap:
             # Of an interrupted run nobody knows since when.
             away = self._away() if self.gone else ""
             return Down(
-                f"{reason}; {words}. {self.name} is down: putting {self._before()} back failed, too ({problem}){away};"
-                f" {self._before()} is the container {(self.entry['old'] or 'none')[:12]}; mend the cause and run"
-                " `loopdeploy recover`"
+                f"{reason}; {words}. {self.name} {self._how()}: putting {self._before()} back failed, too ({problem})"
+                f"{away}; {self._before()} is the container {(self.entry['old'] or 'none')[:12]}; mend the cause and"
+                f" run `loopdeploy recover`, or replace it with `loopdeploy rebuild {self.name}`",
+                str(problem),
             )
         away = self._away()
         runs = f"{self._before()} runs again" if self.entry["served"] else "nothing ran before, and nothing runs now"
         if self.entry["served"] and not self.entry["healthy"]:
             runs += ", as unhealthy as it was"
+        try:
+            self.put_away()
+        except Problem as problem:
+            away += f"; what failed could not be put away ({problem}): mend the cause and run `loopdeploy recover`"
         return RolledBack(f"{reason}; {words}; {runs}{away}", self.gap)
 
     def _away(self) -> str:
@@ -141,6 +149,14 @@ class Swap:
         self.gap = time.monotonic() - self.gone if self.gone else 0.0
         return f"; {self.name} was away for {self.gap:.1f} s"
 
+    def _how(self) -> str:
+        """Return how the service is whose old container could not be brought back, as words."""
+        with suppress(Problem):
+            old = self.engine.container(self.entry["old"]) if self.entry["old"] else None
+            if old and old["State"]["Running"]:
+                return "is up, but was not seen to work"
+        return "is down"
+
     def _exists(self, container: str | None) -> bool:
         return container is not None and self.engine.container(container) is not None
 
@@ -148,7 +164,8 @@ class Swap:
         return f"release {self.entry['before']}"
 
     def _put_back(self) -> None:
-        new, old, discard = self.entry["new"], self.entry["old"], self.entry["discard"]
+        """Let the old container serve again, as far as it did."""
+        new, old = self.entry["new"], self.entry["old"]
         if self._exists(new):
             self.engine.stop(new, FAILED_STOP)
             self.engine.name(new, f"{self.name}-next")
@@ -158,9 +175,16 @@ class Swap:
                 self.engine.start(old)
                 if self.entry["healthy"]:
                     wait_until_it_answers(self.engine, old, self.timeout)
+
+    def put_away(self) -> None:
+        """Let the old container, which is in its place, be all that the replacement leaves."""
+        new, old, discard = self.entry["new"], self.entry["old"], self.entry["discard"]
+        if self._exists(old):
             self.engine.restart_policy(old, self.entry["old_policy"])
         if not self.entry["kept"]:
             self.engine.remove(new)
+            if self.entry.get("unproved"):
+                self.engine.untag(self.entry["unproved"])
         elif self._exists(new):
             self.engine.name(new, f"{self.name}-previous")
             self.engine.restart_policy(new, NEVER)
@@ -182,7 +206,7 @@ def plan(engine: Engine, name: str, rollback: bool, policy: str | None) -> dict[
         "new": new["Id"],
         "old": old["Id"] if old else None,
         "discard": previous["Id"] if previous and not rollback else None,
-        "policy": {"Name": policy} if policy else old["HostConfig"]["RestartPolicy"] if old else ALWAYS,
+        "policy": {"Name": policy} if policy else old["HostConfig"]["RestartPolicy"] if old else USUAL,
         "old_policy": old["HostConfig"]["RestartPolicy"] if old else None,
         "served": bool(old and old["State"]["Running"]),
         # One that was not need not be, to count as put back: else nothing could ever replace it.
@@ -217,45 +241,10 @@ def verified(engine: Engine, name: str, entry: dict[str, Any]) -> dict[str, Any]
     return running
 
 
-def heal(engine: Engine, state: str, name: str, timeout: float) -> list[str]:
-    """Finish or undo what an interrupted run left of ``name``, and return what was done, in sentences."""
-    told, journal = [], Journal(state, name)
-    entry = journal.read()
-    if entry:
-        told.append(_heal_swap(Swap(engine, journal, name, entry, timeout), state))
-    for kind in LEFT:
-        container = engine.container(f"{name}-{kind}")
-        if container:
-            engine.remove(container["Id"])
-            told.append(f"removed {name}-{kind}, which an interrupted run left")
-    return told
-
-
-def _heal_swap(swap: Swap, state: str) -> str:
-    # For how long nobody was served, only the run knew that is gone.
-    line = {"service": swap.name, "before": swap.entry["before"], "after": swap.entry["after"]}
-    if swap.serves():
-        swap.finish()
-        note(state, {**line, "outcome": "finished"})
-        return f"finished the interrupted replacement of {swap.name} by release {swap.entry['after']}"
-    problem = swap.undo("the interrupted replacement was undone")
-    note(state, {**line, "outcome": "failed" if isinstance(problem, Down) else "undone"})
-    if isinstance(problem, Down):
-        raise problem
-    return f"undid the interrupted replacement of {swap.name}: release {swap.entry['before']} is in its place"
-
-
 def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Do what container_swap's parameters ask for, and return what it returns; raise RolledBack, or a Problem."""
+    """Put the next container in the old one's place, or the one before; raise RolledBack, or a Problem."""
     engine, journal = Engine(params["socket"], PATIENCE), Journal(params["state_dir"], params["name"])
     name, timeout = params["name"], params["timeout"]
-    if params["state"] == "healed":
-        if check_mode:
-            left = journal.read() or any(engine.container(f"{name}-{kind}") for kind in LEFT)
-            return {"changed": bool(left), "healed": []}
-        with cancelled(params["state_dir"]), alone(params["state_dir"]):
-            sentences = heal(engine, params["state_dir"], name, timeout)
-        return {"changed": bool(sentences), "healed": sentences}
     if check_mode:
         wanted = "previous" if params["state"] == "rolled_back" else "next"
         found = engine.container(f"{name}-{wanted}")
@@ -271,7 +260,7 @@ def replace(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
                 f"A replacement of {name} was interrupted meanwhile: run `loopdeploy recover`, then try again."
             )
         entry = plan(engine, name, params["state"] == "rolled_back", params["restart_policy"])
-        entry["latest"] = params["latest"]
+        entry.update(latest=params["latest"], unproved=params["unproved"])
         if params["image"]:
             require_image(entry, name, image_id(engine, params["image"]))
         told = {"service": name, "before": entry["before"], "after": entry["after"], "outcome": "done"}
