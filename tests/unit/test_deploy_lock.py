@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -87,6 +88,39 @@ def test_lock_that_does_not_count_any_more_is_taken_over(
     assert (result["run"], owner(state)) == (ANN["token"], ME["token"])
     begun = [(line["token"], line["event"], line.get("outcome")) for line in history(state)]
     assert begun == [(ANN["token"], "end", "interrupted"), (ME["token"], "start", None)]
+
+
+def test_lock_that_is_taken_just_before_is_held(run: Run, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """begin.sh takes it by its mkdir, and asks nobody: two must not both have it."""
+    state.mkdir()
+    mkdir = os.mkdir
+
+    def slower(path: str, mode: int = 0o777) -> None:
+        monkeypatch.setattr(os, "mkdir", mkdir)
+        held(state)
+        mkdir(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", slower)
+    kind, result = take(run, state)
+    assert kind == "failed" and result["msg"].startswith(f"The NAS is locked by {WHO}: wait until")
+    assert owner(state) == ANN["token"] and not (state / "history.jsonl").exists()
+
+
+@pytest.mark.parametrize("step", ["read_owner", "close"])
+def test_lock_that_is_given_back_just_now_is_free(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Its lease was over, and its owner is done after all."""
+    held(state, until=0)
+    done = getattr(loop_lock, step)
+
+    def overtaken(*arguments: Any) -> Any:
+        shutil.rmtree(state / "lock", ignore_errors=True)
+        return done(*arguments)
+
+    monkeypatch.setattr(loop_lock, step, overtaken)
+    assert take(run, state)[0] == "ok"
+    assert owner(state) == ME["token"]
 
 
 @pytest.mark.parametrize("dead", ["ann@desk:1:2", "", None])

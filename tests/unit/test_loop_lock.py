@@ -101,6 +101,28 @@ def test_owner_of_whom_nothing_is_known_is_not_dead(
     assert filters["loop_lock_dead"]({**mine, **changes}) is False
 
 
+@pytest.mark.parametrize(
+    ("user", "host", "who"),
+    [
+        ("AD\\kim", "desk", "AD%5Ckim@desk"),
+        ("zoë", "büro", "zo%C3%AB@b%C3%BCro"),
+        ('a"b', "desk", "a%22b@desk"),
+        ("a\udcff", "desk", "a%FF@desk"),
+        ("ann.b-c_d", "desk.lan", "ann.b-c_d@desk.lan"),
+    ],
+)
+def test_token_is_the_same_in_json(
+    filters: Filters, monkeypatch: pytest.MonkeyPatch, user: str, host: str, who: str
+) -> None:
+    """The scripts on the NAS search for it there; user and host stay as they are."""
+    monkeypatch.setenv("LOGNAME", user)
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    mine = filters["loop_lock_mine"]({})
+    assert (mine["user"], mine["host"]) == (user, host)
+    assert mine["token"].startswith(f"{who}:{os.getpid()}:") and json.dumps(mine["token"]) == f'"{mine["token"]}"'
+    assert filters["loop_lock_alive"](mine) is True
+
+
 @pytest.mark.parametrize("owner", [{}, {"held": True}])
 def test_unknown_owner_is_neither_dead_nor_alive(filters: Filters, owner: dict[str, Any]) -> None:
     """A lock that is just being made has none yet."""

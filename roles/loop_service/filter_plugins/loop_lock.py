@@ -9,18 +9,21 @@ import os
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 
 def loop_lock_mine(entry: dict[str, Any]) -> dict[str, Any]:
     """Return ``entry`` with user, host and process id of this ansible-playbook.
 
-    Its token is the same in all of its processes, and in no other run.
+    Its token is the same in all of its processes, and in no other run. It is the same in JSON, too: the scripts on the
+    NAS search for it in what was written, and JSON has another form of a backslash and of what is not ASCII.
     """
     parent = multiprocessing.parent_process()
     pid = (parent.pid if parent else None) or os.getpid()
     user, host = getpass.getuser(), socket.gethostname()
     identity = {"user": user, "host": host, "place": _place(), "pid": pid}
-    return {**entry, **identity, "token": f"{user}@{host}:{pid}:{_born(pid)}"}
+    who = quote(f"{user}@{host}", safe="@", errors="surrogateescape")
+    return {**entry, **identity, "token": f"{who}:{pid}:{_born(pid)}"}
 
 
 def _place() -> str:

@@ -26,19 +26,38 @@ def change_lock(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             return {"changed": params["state"] == "present", "run": "", "why": ""}  # nobody deployed here yet
         os.makedirs(params["state_dir"], mode=0o700)
     with _alone(params["state_dir"]):
-        owner = read_owner(lock)
-        facts = {"changed": True, "run": owner.get("token", ""), "why": ""}
         if params["state"] == "absent":
-            facts["changed"] = os.path.isdir(lock)
-            facts["why"] = _removed(lock, owner, params["alive"], check_mode) if facts["changed"] else ""
-            return facts
-        if os.path.isdir(lock):
-            facts["why"] = f"took over the lock of {describe(owner)}: {why_stale(lock, owner, params['dead'])}"
-            if not check_mode:
-                close(params["state_dir"], owner)
+            owner = read_owner(lock)
+            held = os.path.isdir(lock)
+            why = _removed(lock, owner, params["alive"], check_mode) if held else ""
+            return {"changed": held, "run": owner.get("token", ""), "why": why}
+        with suppress(FileNotFoundError):  # it was given back in this very moment
+            return _taken(lock, params, check_mode)
+        return _taken(lock, params, check_mode)
+
+
+def _taken(lock: str, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Take the lock, over if need be; raise a Problem when somebody holds it."""
+    facts = {"changed": True, "run": "", "why": ""}
+    held = os.path.isdir(lock) if check_mode else not _made(lock)
+    if held:
+        owner = read_owner(lock)
+        facts["run"] = owner.get("token", "")
+        facts["why"] = f"took over the lock of {describe(owner)}: {why_stale(lock, owner, params['dead'])}"
         if not check_mode:
-            write_owner(lock, params["owner"], params["lease"])
-        return facts
+            close(params["state_dir"], owner)
+    if not check_mode:
+        write_owner(lock, params["owner"], params["lease"])
+    return facts
+
+
+def _made(lock: str) -> bool:
+    """Make the lock, and return whether it was free: who takes it by begin.sh asks for nothing but this mkdir."""
+    try:
+        os.mkdir(lock, mode=0o700)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _removed(lock: str, owner: dict[str, Any], alive: str | None, check_mode: bool) -> str:
@@ -95,8 +114,7 @@ def read_owner(lock: str) -> dict[str, Any]:
 
 
 def write_owner(lock: str, owner: dict[str, Any], lease: int) -> None:
-    """Make ``owner`` the lock's owner, at once or not at all."""
-    os.makedirs(lock, mode=0o700, exist_ok=True)
+    """Make ``owner`` the owner of a lock that is there, at once or not at all."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     partial = os.path.join(lock, "partial")
     with open(partial, "w") as file:
