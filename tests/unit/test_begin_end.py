@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils import loop_lock
 
 from tests.unit.conftest import ROLES
 from tests.unit.conftest import Load
@@ -68,6 +69,7 @@ def test_lock_is_taken_and_written_down(docker: Path, state: Path) -> None:
     assert begin(docker, state, ME) == ["taken", "/loop-api sha256:1a2b running healthy"]
     owner = json.loads((state / "lock" / "owner.json").read_text())
     uptime = float(Path("/proc/uptime").read_text().split()[0])
+    assert owner["nas_boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert {**ME, "lease": 60}.items() <= owner.items()
     assert uptime + 55 < owner["until"] <= uptime + 60
     assert {**ME, "event": "start", "at": owner["at"]} in history(state)
@@ -169,6 +171,18 @@ def test_lock_is_found_whatever_its_owner_is_called(
     ended = sh("end.sh", state, me["token"], json.dumps({**me, "outcome": "done"})[:-1], shell=shell)
     assert (ended.returncode, (state / "lock").exists()) == (0, False)
     assert {(line["user"], line["host"]) for line in history(state)} == {(user, host)}
+
+
+def test_lock_of_begin_is_judged_by_the_boot_it_was_taken_in(
+    docker: Path, state: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Soon after a power cut the NAS's uptime is like that when the lock was taken."""
+    begin(docker, state, ME)
+    bob = {"token": "bob@lap:2:2"}
+    assert run("deploy_lock", state_dir=str(state), owner=bob)[0] == "failed"
+    monkeypatch.setattr(loop_lock, "boot_id", lambda: "another")
+    kind, result = run("deploy_lock", state_dir=str(state), owner=bob)
+    assert (kind, result["why"][-30:]) == ("ok", "the NAS was started anew since")
 
 
 def test_check_mode_takes_no_lock(docker: Path, state: Path) -> None:

@@ -27,12 +27,14 @@ ANN = {
 }
 WHO = "ann on desk (process 1), who runs restart since 2026-11-22T08:00:00Z"
 UP = 50_000
+BOOT = "d177d987-a836-47f1-8f15-fef96d401aa9"
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the NAS be up for a while."""
     monkeypatch.setattr(loop_lock, "uptime", lambda: UP)
+    monkeypatch.setattr(loop_lock, "boot_id", lambda: BOOT)
     return tmp_path / "state"
 
 
@@ -76,6 +78,12 @@ def test_held_lock_is_refused_with_who_since_when_and_what_for(run: Run, state: 
         ({"until": "soon"}, None, "its lease is over"),
         # The NAS was up for 10 days when it was taken, and was started anew since.
         ({"until": 864_000 + 3600}, None, "the NAS was started anew since"),
+        ({"until": 864_000 + 3600, "nas_boot": ""}, None, "the NAS was started anew since"),
+        # It was up for as long then as it is now.
+        ({"nas_boot": "another"}, None, "the NAS was started anew since"),
+        ({"nas_boot": 1}, None, "the NAS was started anew since"),
+        # A container has its host's.
+        ({"until": 864_000 + 3600, "nas_boot": BOOT}, None, "the NAS was started anew since"),
     ],
 )
 def test_lock_that_does_not_count_any_more_is_taken_over(
@@ -88,6 +96,34 @@ def test_lock_that_does_not_count_any_more_is_taken_over(
     assert (result["run"], owner(state)) == (ANN["token"], ME["token"])
     begun = [(line["token"], line["event"], line.get("outcome")) for line in history(state)]
     assert begun == [(ANN["token"], "end", "interrupted"), (ME["token"], "start", None)]
+
+
+@pytest.mark.parametrize(("then", "now"), [(BOOT, BOOT), ("", BOOT), (None, BOOT), (BOOT, ""), ("", "")])
+def test_lock_of_this_boot_or_of_an_unknown_one_counts(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch, then: str | None, now: str
+) -> None:
+    """Within its lease; an older loopdeploy wrote none."""
+    monkeypatch.setattr(loop_lock, "boot_id", lambda: now)
+    held(state, nas_boot=then)
+    assert take(run, state)[0] == "failed"
+
+
+def test_boot_is_written_down(run: Run, state: Path) -> None:
+    """So that whoever comes behind a reboot sees it."""
+    take(run, state)
+    assert json.loads((state / "lock" / "owner.json").read_text())["nas_boot"] == BOOT
+
+
+def test_boot_is_the_kernel_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None where the kernel does not say."""
+    monkeypatch.undo()
+    assert loop_lock.boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+    def refused(path: str) -> None:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(loop_lock, "open", refused, raising=False)
+    assert loop_lock.boot_id() == ""
 
 
 def test_lock_that_is_taken_just_before_is_held(run: Run, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,8 @@ roots_alone "$state" || exit 1
 write_lock() {
   up=$(cut -d . -f 1 /proc/uptime)
   entry="$entry, \"at\": \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
-  printf '%s, "lease": %s, "until": %s}\n' "$entry" "$lease" $((up + lease)) >"$state/lock/partial" &&
+  printf '%s, "lease": %s, "until": %s, "nas_boot": "%s"}\n' "$entry" "$lease" $((up + lease)) \
+    "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" >"$state/lock/partial" &&
     mv "$state/lock/partial" "$state/lock/owner.json" &&
     # A line that a full disk or a power cut left half written ends here.
     { [ -z "$(tail -c 1 "$state/history.jsonl" 2>/dev/null)" ] || echo >>"$state/history.jsonl"; } &&

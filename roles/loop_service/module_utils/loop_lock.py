@@ -83,9 +83,12 @@ def why_stale(lock: str, owner: dict[str, Any], dead: str | None) -> str:
             return "it was left half written"
     elif dead and owner.get("token") == dead:
         return "that run is gone"
+    elif owner.get("nas_boot") and boot_id() not in ("", owner["nas_boot"]):
+        return "the NAS was started anew since"
     elif not isinstance(owner.get("until"), int) or uptime() > owner["until"]:
         return "its lease is over"
     elif owner["until"] - uptime() > owner.get("lease", owner["until"]):
+        # Seen where no boot id was written: by an older loopdeploy, or by a kernel that tells none.
         return "the NAS was started anew since"
     raise Problem(
         f"The NAS is locked by {describe(owner)}: wait until that run is done, or remove its lock with"
@@ -118,7 +121,7 @@ def write_owner(lock: str, owner: dict[str, Any], lease: int) -> None:
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     partial = os.path.join(lock, "partial")
     with open(partial, "w") as file:
-        json.dump({**owner, "at": at, "lease": lease, "until": uptime() + lease}, file)
+        json.dump({**owner, "at": at, "lease": lease, "until": uptime() + lease, "nas_boot": boot_id()}, file)
     os.rename(partial, os.path.join(lock, "owner.json"))
     append(os.path.dirname(lock), {**owner, "at": at, "event": "start"})
 
@@ -151,6 +154,15 @@ def uptime() -> int:
     """Return the seconds since the NAS was started, which nobody sets."""
     with open("/proc/uptime") as file:
         return int(float(file.read().split()[0]))
+
+
+def boot_id() -> str:
+    """Return what the NAS's kernel calls itself until it is started anew; empty when it does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 @contextmanager
