@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible.module_utils import loop_lock
 
 from tests.unit.conftest import ROLES
+from tests.unit.conftest import Load
+from tests.unit.conftest import Run
 
 FILES = ROLES / "loop_service" / "files"
 ME = {"verb": "rebuild", "token": "ann@desk:1:1"}
@@ -37,10 +41,10 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-def sh(script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a script as the role does."""
-    text = f"{(FILES / 'state.sh').read_text()}\n{(FILES / script).read_text()}"
-    command = ["sh", "-c", text, script, *map(str, arguments)]
+def sh(script: str, *arguments: object, shell: str = "sh", before: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a script as the role does, behind what is to be ``before`` it."""
+    text = f"{before}\n{(FILES / 'state.sh').read_text()}\n{(FILES / script).read_text()}"
+    command = [*shell.split(), "-c", text, script, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True)
 
 
@@ -65,6 +69,7 @@ def test_lock_is_taken_and_written_down(docker: Path, state: Path) -> None:
     assert begin(docker, state, ME) == ["taken", "/loop-api sha256:1a2b running healthy"]
     owner = json.loads((state / "lock" / "owner.json").read_text())
     uptime = float(Path("/proc/uptime").read_text().split()[0])
+    assert owner["nas_boot"] == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     assert {**ME, "lease": 60}.items() <= owner.items()
     assert uptime + 55 < owner["until"] <= uptime + 60
     assert {**ME, "event": "start", "at": owner["at"]} in history(state)
@@ -83,6 +88,101 @@ def test_lock_without_an_owner_is_held(docker: Path, state: Path) -> None:
     """Somebody is just making it."""
     (state / "lock").mkdir(parents=True)
     assert begin(docker, state, ME)[0] == "locked "
+
+
+def mkdir(bin_dir: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Put a script in mkdir's place."""
+    bin_dir.mkdir()
+    (bin_dir / "mkdir").write_text(f"#!/bin/sh\n{text}")
+    (bin_dir / "mkdir").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{bin_dir}:{os.environ['PATH']}")
+
+
+def test_lock_that_is_given_back_while_it_is_looked_at_is_taken(
+    docker: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not left behind without an owner, which nobody could take before it counts as half written."""
+    begin(docker, state, {"token": "bob@lap:2:2"})
+    # Its owner ends behind our first attempt.
+    mkdir(tmp_path / "bin", monkeypatch, '/bin/mkdir "$@" || { rm -rf "$1"; exit 1; }\n')
+    assert begin(docker, state, ME)[0] == "taken"
+    assert json.loads((state / "lock" / "owner.json").read_text())["token"] == ME["token"]
+    assert history(state)[-1]["event"] == "start"
+
+
+def test_lock_that_is_given_back_behind_the_last_look_is_told_as_held(docker: Path, state: Path) -> None:
+    """A verb that is told neither that it has the lock nor that somebody does would go on without one."""
+    begin(docker, state, {"token": "bob@lap:2:2"})
+    gone = f"""[() {{ builtin [ "$@" || return; [[ "$*" != "-d {state}/lock ]" ]] || rm -rf {state}/lock; }}"""
+    arguments = (docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0, ME["token"])
+    told = sh("begin.sh", *arguments, shell="bash", before=gone)
+    assert (told.stdout.splitlines()[0], (state / "lock").exists()) == ("locked ", False)
+
+
+def test_state_directory_that_takes_no_lock_is_told(
+    docker: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With what mkdir said."""
+    state.mkdir(0o700)
+    mkdir(tmp_path / "bin", monkeypatch, 'echo "mkdir: $1: No space left" >&2; exit 1\n')
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0)
+    assert (told.returncode, told.stdout, told.stderr) == (1, "", f"mkdir: {state}/lock: No space left\n")
+
+
+@pytest.mark.parametrize("shell", ["sh", "dash", "bash", "busybox sh"])
+@pytest.mark.parametrize(
+    ("user", "host"), [("AD\\kim", "desk"), ("zoë", "büro"), ('a"b\\new', "desk"), ("ann", "desk"), ("a %s b", "\\")]
+)
+def test_lock_is_found_whatever_its_owner_is_called(
+    docker: Path,
+    state: Path,
+    load: Load,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    user: str,
+    host: str,
+    shell: str,
+) -> None:
+    """JSON has another form of some characters: the scripts take a lock over, tell whose it is, and give it back."""
+    if not shutil.which(shell.split()[0]):
+        pytest.skip(f"There is no {shell}.")
+    filters = load("loop_service/filter_plugins/loop_lock.py").FilterModule().filters()
+    monkeypatch.setenv("LOGNAME", user)
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    me = filters["loop_lock_mine"]({"verb": "rebuild"})
+
+    def told(token: str) -> list[str]:
+        entry = json.dumps({**me, "token": token})[:-1]
+        arguments = (docker, state, state / "python", "{{.Name}}", "loop-api", entry, 60, 0, token)
+        return sh("begin.sh", *arguments, shell=shell).stdout.splitlines()
+
+    # By begin.sh, which knows its own lock again.
+    assert (told(me["token"])[0], told(me["token"])[0]) == ("taken", "taken")
+    owner = filters["loop_lock_owner"](told("bob@lap:2:2"))
+    assert (owner["held"], owner["user"], owner["host"], owner["token"]) == (True, user, host, me["token"])
+    assert filters["loop_lock_alive"](owner) is True
+    # By the module, which takes it over from a run of the same name.
+    dead = {**me, "token": me["token"] + "0"}
+    (state / "lock" / "owner.json").write_text(json.dumps({**owner, **dead}))
+    kind, result = run("deploy_lock", state_dir=str(state), owner=me, dead=dead["token"])
+    assert (kind, result["why"][-16:]) == ("ok", "that run is gone")
+    assert f"the lock of {user} on {host} (process" in result["why"]
+    assert told(me["token"])[0] == "taken"
+    ended = sh("end.sh", state, me["token"], json.dumps({**me, "outcome": "done"})[:-1], shell=shell)
+    assert (ended.returncode, (state / "lock").exists()) == (0, False)
+    assert {(line["user"], line["host"]) for line in history(state)} == {(user, host)}
+
+
+def test_lock_of_begin_is_judged_by_the_boot_it_was_taken_in(
+    docker: Path, state: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Soon after a power cut the NAS's uptime is like that when the lock was taken."""
+    begin(docker, state, ME)
+    bob = {"token": "bob@lap:2:2"}
+    assert run("deploy_lock", state_dir=str(state), owner=bob)[0] == "failed"
+    monkeypatch.setattr(loop_lock, "boot_id", lambda: "another")
+    kind, result = run("deploy_lock", state_dir=str(state), owner=bob)
+    assert (kind, result["why"][-30:]) == ("ok", "the NAS was started anew since")
 
 
 def test_check_mode_takes_no_lock(docker: Path, state: Path) -> None:
@@ -225,11 +325,7 @@ def test_state_directory_that_is_written_into_while_it_is_made_is_not_kept(
     docker: Path, state: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until its mode is set, a Synology ACL may let others in; here `mkdir` does."""
-    (tmp_path / "bin").mkdir()
-    program = tmp_path / "bin" / "mkdir"
-    program.write_text('#!/bin/sh\n/bin/mkdir "$1" && echo planted >"$1/python"\n')
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    mkdir(tmp_path / "bin", monkeypatch, '/bin/mkdir "$1" && echo planted >"$1/python"\n')
     told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0)
     assert (told.returncode, state.exists()) == (1, False)
     assert "Somebody else writes into" in told.stderr

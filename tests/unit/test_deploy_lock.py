@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,12 +27,14 @@ ANN = {
 }
 WHO = "ann on desk (process 1), who runs restart since 2026-11-22T08:00:00Z"
 UP = 50_000
+BOOT = "d177d987-a836-47f1-8f15-fef96d401aa9"
 
 
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the NAS be up for a while."""
     monkeypatch.setattr(loop_lock, "uptime", lambda: UP)
+    monkeypatch.setattr(loop_lock, "boot_id", lambda: BOOT)
     return tmp_path / "state"
 
 
@@ -75,6 +78,12 @@ def test_held_lock_is_refused_with_who_since_when_and_what_for(run: Run, state: 
         ({"until": "soon"}, None, "its lease is over"),
         # The NAS was up for 10 days when it was taken, and was started anew since.
         ({"until": 864_000 + 3600}, None, "the NAS was started anew since"),
+        ({"until": 864_000 + 3600, "nas_boot": ""}, None, "the NAS was started anew since"),
+        # It was up for as long then as it is now.
+        ({"nas_boot": "another"}, None, "the NAS was started anew since"),
+        ({"nas_boot": 1}, None, "the NAS was started anew since"),
+        # A container has its host's.
+        ({"until": 864_000 + 3600, "nas_boot": BOOT}, None, "the NAS was started anew since"),
     ],
 )
 def test_lock_that_does_not_count_any_more_is_taken_over(
@@ -87,6 +96,67 @@ def test_lock_that_does_not_count_any_more_is_taken_over(
     assert (result["run"], owner(state)) == (ANN["token"], ME["token"])
     begun = [(line["token"], line["event"], line.get("outcome")) for line in history(state)]
     assert begun == [(ANN["token"], "end", "interrupted"), (ME["token"], "start", None)]
+
+
+@pytest.mark.parametrize(("then", "now"), [(BOOT, BOOT), ("", BOOT), (None, BOOT), (BOOT, ""), ("", "")])
+def test_lock_of_this_boot_or_of_an_unknown_one_counts(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch, then: str | None, now: str
+) -> None:
+    """Within its lease; an older loopdeploy wrote none."""
+    monkeypatch.setattr(loop_lock, "boot_id", lambda: now)
+    held(state, nas_boot=then)
+    assert take(run, state)[0] == "failed"
+
+
+def test_boot_is_written_down(run: Run, state: Path) -> None:
+    """So that whoever comes behind a reboot sees it."""
+    take(run, state)
+    assert json.loads((state / "lock" / "owner.json").read_text())["nas_boot"] == BOOT
+
+
+def test_boot_is_the_kernel_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None where the kernel does not say."""
+    monkeypatch.undo()
+    assert loop_lock.boot_id() == Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+    def refused(path: str) -> None:
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(loop_lock, "open", refused, raising=False)
+    assert loop_lock.boot_id() == ""
+
+
+def test_lock_that_is_taken_just_before_is_held(run: Run, state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """begin.sh takes it by its mkdir, and asks nobody: two must not both have it."""
+    state.mkdir()
+    mkdir = os.mkdir
+
+    def slower(path: str, mode: int = 0o777) -> None:
+        monkeypatch.setattr(os, "mkdir", mkdir)
+        held(state)
+        mkdir(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", slower)
+    kind, result = take(run, state)
+    assert kind == "failed" and result["msg"].startswith(f"The NAS is locked by {WHO}: wait until")
+    assert owner(state) == ANN["token"] and not (state / "history.jsonl").exists()
+
+
+@pytest.mark.parametrize("step", ["read_owner", "close"])
+def test_lock_that_is_given_back_just_now_is_free(
+    run: Run, state: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    """Its lease was over, and its owner is done after all."""
+    held(state, until=0)
+    done = getattr(loop_lock, step)
+
+    def overtaken(*arguments: Any) -> Any:
+        shutil.rmtree(state / "lock", ignore_errors=True)
+        return done(*arguments)
+
+    monkeypatch.setattr(loop_lock, step, overtaken)
+    assert take(run, state)[0] == "ok"
+    assert owner(state) == ME["token"]
 
 
 @pytest.mark.parametrize("dead", ["ann@desk:1:2", "", None])

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -99,6 +100,103 @@ def test_owner_of_whom_nothing_is_known_is_not_dead(
 ) -> None:
     """Another user's or another host's run may well be alive; its lease decides."""
     assert filters["loop_lock_dead"]({**mine, **changes}) is False
+
+
+BEFORE = "01234567-89ab-cdef-0123-456789abcdef"
+# Knows of one boot, as journalctl 252 does.
+JOURNAL = f"""#!/bin/sh
+for match; do :; done
+[ "$*" = "--quiet --lines=1 --output=json $match" ] || exit 2
+[ "$match" != "_BOOT_ID={BEFORE.replace("-", "")}" ] || echo '{{"MESSAGE":"hello"}}'
+"""
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let this machine have been in another boot before."""
+    path = tmp_path / "bin" / "journalctl"
+    path.parent.mkdir()
+    path.write_text(JOURNAL)
+    path.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path.parent}:/bin:/usr/bin")
+    return path
+
+
+@pytest.mark.parametrize("container", ["pid:[4026531836]", "pid:[4026532000]"])
+def test_owner_of_an_earlier_boot_is_dead(
+    filters: Filters, mine: dict[str, Any], journal: Path, container: str
+) -> None:
+    """No process outlives its kernel, whatever has its id now."""
+    owner = {**mine, "place": f"{BEFORE} {container}"}
+    assert (filters["loop_lock_dead"](owner), filters["loop_lock_alive"](owner)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"user": "ann"},
+        {"host": "desk"},
+        # Of a machine of the same image, which may be at work.
+        {"place": "fedcba98-89ab-cdef-0123-456789abcdef pid:[4026531836]"},
+        {"place": ""},
+        {"place": None},
+        {"place": "\0"},
+    ],
+)
+def test_boot_that_this_machine_was_never_in_proves_nothing(
+    filters: Filters, mine: dict[str, Any], journal: Path, changes: dict[str, Any]
+) -> None:
+    """Its lease decides."""
+    assert filters["loop_lock_dead"]({**mine, "place": f"{BEFORE} pid:[4026531836]", **changes}) is False
+
+
+def test_container_beside_this_one_is_of_this_boot(filters: Filters, mine: dict[str, Any], journal: Path) -> None:
+    """Both may be alive, and the journal knows the boot of both."""
+    boot = mine["place"].partition(" ")[0]
+    journal.write_text("#!/bin/sh\necho '{}'\n")
+    assert filters["loop_lock_dead"]({**mine, "pid": ended(), "place": f"{boot} pid:[1]"}) is False
+
+
+@pytest.mark.parametrize("text", [None, "#!/bin/sh\nexit 1\n", "#!/bin/sh\necho No journal files were found. >&2\n"])
+def test_without_a_journal_nothing_is_known_of_earlier_boots(
+    filters: Filters, mine: dict[str, Any], journal: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    """In a container, or without systemd."""
+    if text is None:
+        monkeypatch.setenv("PATH", str(journal.parent / "none"))
+    else:
+        journal.write_text(text)
+    assert filters["loop_lock_dead"]({**mine, "place": f"{BEFORE} pid:[4026531836]"}) is False
+
+
+def test_without_proc_no_boot_is_known(
+    filters: Filters, mine: dict[str, Any], journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On macOS."""
+    monkeypatch.setitem(filters["loop_lock_dead"].__globals__, "_place", lambda: "")
+    assert filters["loop_lock_dead"]({**mine, "place": f"{BEFORE} pid:[4026531836]"}) is False
+
+
+@pytest.mark.parametrize(
+    ("user", "host", "who"),
+    [
+        ("AD\\kim", "desk", "AD%5Ckim@desk"),
+        ("zoë", "büro", "zo%C3%AB@b%C3%BCro"),
+        ('a"b', "desk", "a%22b@desk"),
+        ("a\udcff", "desk", "a%FF@desk"),
+        ("ann.b-c_d", "desk.lan", "ann.b-c_d@desk.lan"),
+    ],
+)
+def test_token_is_the_same_in_json(
+    filters: Filters, monkeypatch: pytest.MonkeyPatch, user: str, host: str, who: str
+) -> None:
+    """The scripts on the NAS search for it there; user and host stay as they are."""
+    monkeypatch.setenv("LOGNAME", user)
+    monkeypatch.setattr("socket.gethostname", lambda: host)
+    mine = filters["loop_lock_mine"]({})
+    assert (mine["user"], mine["host"]) == (user, host)
+    assert mine["token"].startswith(f"{who}:{os.getpid()}:") and json.dumps(mine["token"]) == f'"{mine["token"]}"'
+    assert filters["loop_lock_alive"](mine) is True
 
 
 @pytest.mark.parametrize("owner", [{}, {"held": True}])

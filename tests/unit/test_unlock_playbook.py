@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from loopdeploy.errors import LockedError
+from loopdeploy.errors import LoopdeployError
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
 from tests.unit.conftest import Load
@@ -27,11 +28,34 @@ def locked(here: Path, load: Load) -> dict[str, Any]:
     return owner
 
 
-def unlock(here: Path, check: bool = False) -> None:
-    """Run the verb on this machine."""
+def call(verb: str, here: Path, check: bool = False) -> None:
+    """Run a verb on this machine."""
     nas = variables(here, ansible_python_interpreter=sys.executable)
     (here / "hosts.yml").write_text(json.dumps({"loop": {"hosts": {"nas": nas}}}))
-    run_playbook("unlock", Target(inventory=str(here / "hosts.yml"), check=check))
+    run_playbook(verb, Target(inventory=str(here / "hosts.yml"), check=check))
+
+
+def unlock(here: Path, check: bool = False) -> None:
+    """Remove the lock."""
+    call("unlock", here, check)
+
+
+def test_name_with_a_backslash_hides_nobody(here: Path, locked: dict[str, Any]) -> None:
+    """Some shells' echo makes of it what is no JSON."""
+    (here / "state" / "lock" / "owner.json").write_text(json.dumps({**locked, "user": "AD\\kim"}))
+    with pytest.raises(LockedError, match=r"locked by AD\\kim on .*: that run is alive"):
+        unlock(here)
+
+
+@pytest.mark.parametrize("login", ["AD\\kim", "zoë"])
+def test_run_gives_its_lock_back_whatever_the_login(here: Path, monkeypatch: pytest.MonkeyPatch, login: str) -> None:
+    """Through all that Ansible and two shells make of it; this one fails for want of an engine, with the lock held."""
+    monkeypatch.setenv("LOGNAME", login)
+    with pytest.raises(LoopdeployError, match="There is no Docker command"):
+        call("restart", here)
+    runs = [json.loads(line) for line in (here / "state" / "history.jsonl").read_text().splitlines()]
+    assert [(line["event"], line["user"]) for line in runs] == [("start", login), ("end", login)]
+    assert not (here / "state" / "lock").exists()
 
 
 @pytest.mark.parametrize("check", [True, False])

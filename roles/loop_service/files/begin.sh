@@ -7,32 +7,41 @@ docker=$1 state=$2 python=$3 format=$4 services=$5 entry=$6 lease=$7 least=$8 to
 umask 077
 roots_alone "$state" || exit 1
 
-take_lock() {
+write_lock() {
   up=$(cut -d . -f 1 /proc/uptime)
   entry="$entry, \"at\": \"$(date -u +%Y-%m-%dT%H:%M:%SZ)\""
-  printf '%s, "lease": %s, "until": %s}\n' "$entry" "$lease" $((up + lease)) >"$state/lock/partial" &&
+  printf '%s, "lease": %s, "until": %s, "nas_boot": "%s"}\n' "$entry" "$lease" $((up + lease)) \
+    "$(cat /proc/sys/kernel/random/boot_id 2>/dev/null)" >"$state/lock/partial" &&
     mv "$state/lock/partial" "$state/lock/owner.json" &&
     # A line that a full disk or a power cut left half written ends here.
     { [ -z "$(tail -c 1 "$state/history.jsonl" 2>/dev/null)" ] || echo >>"$state/history.jsonl"; } &&
     printf '%s, "event": "start"}\n' "$entry" >>"$state/history.jsonl"
 }
 
-if [ -n "$entry" ]; then
+take_lock() {
+  write_lock || { rm -rf "$state/lock"; exit 1; }
+  echo taken
+}
+
+held=
+if [ -z "$entry" ]; then
+  ! [ -d "$state/lock" ] || held=yes
+else
   make_state "$state" >/dev/null || exit 1
   if grep -qsF "\"$token\"" "$state/lock/owner.json"; then
-    taken=yes # over, from somebody who was gone
-    echo taken
+    echo taken # over, from somebody who was gone
   elif mkdir "$state/lock" 2>/dev/null; then
-    take_lock || { rm -rf "$state/lock"; exit 1; }
-    taken=yes
-    echo taken
-  elif ! [ -d "$state/lock" ]; then
-    mkdir "$state/lock" || exit 1
+    take_lock
+  elif [ -d "$state/lock" ]; then
+    held=yes # and told so whatever becomes of it: who is told nothing goes on without a lock
+  elif mkdir "$state/lock"; then
+    take_lock # which was given back just now
+  else
+    exit 1 # for the reason that mkdir told
   fi
 fi
-if [ -d "$state/lock" ] && ! [ "$taken" ]; then
-  echo "locked $(cat "$state/lock/owner.json" 2>/dev/null)"
-fi
+# Not by echo, which changes the backslashes of JSON in some shells.
+[ -z "$held" ] || printf 'locked %s\n' "$(cat "$state/lock/owner.json" 2>/dev/null)"
 names=
 for service in $services; do
   names="$names $service $service-candidate $service-next $service-discard"

@@ -7,20 +7,24 @@ import json
 import multiprocessing
 import os
 import socket
+import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 
 def loop_lock_mine(entry: dict[str, Any]) -> dict[str, Any]:
     """Return ``entry`` with user, host and process id of this ansible-playbook.
 
-    Its token is the same in all of its processes, and in no other run.
+    Its token is the same in all of its processes, and in no other run. It is the same in JSON, too: the scripts on the
+    NAS search for it in what was written, and JSON has another form of a backslash and of what is not ASCII.
     """
     parent = multiprocessing.parent_process()
     pid = (parent.pid if parent else None) or os.getpid()
     user, host = getpass.getuser(), socket.gethostname()
     identity = {"user": user, "host": host, "place": _place(), "pid": pid}
-    return {**entry, **identity, "token": f"{user}@{host}:{pid}:{_born(pid)}"}
+    who = quote(f"{user}@{host}", safe="@", errors="surrogateescape")
+    return {**entry, **identity, "token": f"{who}:{pid}:{_born(pid)}"}
 
 
 def _place() -> str:
@@ -61,7 +65,7 @@ def loop_lock_owner(lines: list[str]) -> dict[str, Any]:
 def loop_lock_dead(owner: dict[str, Any]) -> bool:
     """Return whether the owner was a process of this user on this host, and is gone."""
     if not _is_from_here(owner):
-        return False
+        return _ended_with_its_boot(owner)
     pid = owner.get("pid")
     if not isinstance(pid, int) or pid <= 0:
         return False
@@ -73,6 +77,35 @@ def loop_lock_dead(owner: dict[str, Any]) -> bool:
         return False
     # Alive, or a zombie that nobody buries; but is it the same one?
     return not str(owner.get("token", "")).endswith(f":{_born(pid)}")
+
+
+def _ended_with_its_boot(owner: dict[str, Any]) -> bool:
+    """Return whether the owner was of this user on this machine, before that was started anew.
+
+    Names prove nothing: machines of one image share user, host name and machine-id, and live at once. That this
+    machine's own journal knows the owner's boot does. What remains is a disk that was copied while the run was at work:
+    who starts the copy under the same names takes the lock over, as `unlock` would.
+    """
+    here = _place()
+    then, now = str(owner.get("place") or "").partition(" ")[0], here.partition(" ")[0]
+    if not now or then in ("", now) or not _is_from_here({**owner, "place": here}):
+        return False
+    return _journal_knows(then)
+
+
+def _journal_knows(boot: str) -> bool:
+    """Return whether the journal of this machine has an entry of that boot; journalctl leaves out other machines'."""
+    match = f"_BOOT_ID={boot.replace('-', '')}"
+    try:
+        found = subprocess.run(
+            ["journalctl", "--quiet", "--lines=1", "--output=json", match],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=10,
+        )
+    except (OSError, ValueError, subprocess.TimeoutExpired):  # no journal, or no boot id
+        return False
+    return bool(found.stdout.strip())
 
 
 def loop_lock_alive(owner: dict[str, Any]) -> bool:

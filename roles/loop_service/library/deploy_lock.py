@@ -7,8 +7,8 @@ module: deploy_lock
 short_description: Take a deployment's lock over, or remove it
 description:
   - The lock is a directory, made by whoever is first. This module is for when it is there already.
-  - Takes it over when its owner is gone, when its lease is over, or when it was left half written; else it fails and
-    says who holds it, since when, and what for.
+  - Takes it over when its owner is gone, when its lease is over, when the NAS was started anew since, or when it was
+    left half written; else it fails and says who holds it, since when, and what for.
   - Leases are counted in the NAS's uptime, so that its clock may be wrong or be set.
   - Runs on Python 3.8.
 options:

@@ -26,19 +26,38 @@ def change_lock(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
             return {"changed": params["state"] == "present", "run": "", "why": ""}  # nobody deployed here yet
         os.makedirs(params["state_dir"], mode=0o700)
     with _alone(params["state_dir"]):
-        owner = read_owner(lock)
-        facts = {"changed": True, "run": owner.get("token", ""), "why": ""}
         if params["state"] == "absent":
-            facts["changed"] = os.path.isdir(lock)
-            facts["why"] = _removed(lock, owner, params["alive"], check_mode) if facts["changed"] else ""
-            return facts
-        if os.path.isdir(lock):
-            facts["why"] = f"took over the lock of {describe(owner)}: {why_stale(lock, owner, params['dead'])}"
-            if not check_mode:
-                close(params["state_dir"], owner)
+            owner = read_owner(lock)
+            held = os.path.isdir(lock)
+            why = _removed(lock, owner, params["alive"], check_mode) if held else ""
+            return {"changed": held, "run": owner.get("token", ""), "why": why}
+        with suppress(FileNotFoundError):  # it was given back in this very moment
+            return _taken(lock, params, check_mode)
+        return _taken(lock, params, check_mode)
+
+
+def _taken(lock: str, params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
+    """Take the lock, over if need be; raise a Problem when somebody holds it."""
+    facts = {"changed": True, "run": "", "why": ""}
+    held = os.path.isdir(lock) if check_mode else not _made(lock)
+    if held:
+        owner = read_owner(lock)
+        facts["run"] = owner.get("token", "")
+        facts["why"] = f"took over the lock of {describe(owner)}: {why_stale(lock, owner, params['dead'])}"
         if not check_mode:
-            write_owner(lock, params["owner"], params["lease"])
-        return facts
+            close(params["state_dir"], owner)
+    if not check_mode:
+        write_owner(lock, params["owner"], params["lease"])
+    return facts
+
+
+def _made(lock: str) -> bool:
+    """Make the lock, and return whether it was free: who takes it by begin.sh asks for nothing but this mkdir."""
+    try:
+        os.mkdir(lock, mode=0o700)
+    except FileExistsError:
+        return False
+    return True
 
 
 def _removed(lock: str, owner: dict[str, Any], alive: str | None, check_mode: bool) -> str:
@@ -64,9 +83,12 @@ def why_stale(lock: str, owner: dict[str, Any], dead: str | None) -> str:
             return "it was left half written"
     elif dead and owner.get("token") == dead:
         return "that run is gone"
+    elif owner.get("nas_boot") and boot_id() not in ("", owner["nas_boot"]):
+        return "the NAS was started anew since"
     elif not isinstance(owner.get("until"), int) or uptime() > owner["until"]:
         return "its lease is over"
     elif owner["until"] - uptime() > owner.get("lease", owner["until"]):
+        # Seen where no boot id was written: by an older loopdeploy, or by a kernel that tells none.
         return "the NAS was started anew since"
     raise Problem(
         f"The NAS is locked by {describe(owner)}: wait until that run is done, or remove its lock with"
@@ -95,12 +117,11 @@ def read_owner(lock: str) -> dict[str, Any]:
 
 
 def write_owner(lock: str, owner: dict[str, Any], lease: int) -> None:
-    """Make ``owner`` the lock's owner, at once or not at all."""
-    os.makedirs(lock, mode=0o700, exist_ok=True)
+    """Make ``owner`` the owner of a lock that is there, at once or not at all."""
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     partial = os.path.join(lock, "partial")
     with open(partial, "w") as file:
-        json.dump({**owner, "at": at, "lease": lease, "until": uptime() + lease}, file)
+        json.dump({**owner, "at": at, "lease": lease, "until": uptime() + lease, "nas_boot": boot_id()}, file)
     os.rename(partial, os.path.join(lock, "owner.json"))
     append(os.path.dirname(lock), {**owner, "at": at, "event": "start"})
 
@@ -133,6 +154,15 @@ def uptime() -> int:
     """Return the seconds since the NAS was started, which nobody sets."""
     with open("/proc/uptime") as file:
         return int(float(file.read().split()[0]))
+
+
+def boot_id() -> str:
+    """Return what the NAS's kernel calls itself until it is started anew; empty when it does not say."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id") as file:
+            return file.read().strip()
+    except OSError:
+        return ""
 
 
 @contextmanager
