@@ -97,11 +97,9 @@ def _directory(target: Target) -> Path:
 
 
 def _advised(text: str, directory: Path) -> str:
-    """Return ``text`` with ``directory`` in each command that it advises; where all look by themselves, as it is."""
-    if directory == Path("inventory", "production"):
-        return text
-    named = directory.name if directory.parent == Path("inventory") else directory
-    return text.replace("`loopdeploy ", f"`loopdeploy -i {named} ")
+    """Return ``text`` with ``directory`` in each command that it advises, by the name that -i takes."""
+    named = directory.name if directory.parent == Path("inventory") else str(directory)
+    return Target(inventory=named).advised(text)
 
 
 def _require_leave(directory: Path, replace: bool) -> None:
