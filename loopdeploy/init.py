@@ -64,9 +64,10 @@ def init(
     only_pin: bool,
     **files: str | None,
 ) -> None:
-    """Ask for a NAS and its credentials, and write the inventory DIRECTORY and its encrypted vault.
+    """Ask for a NAS and its credentials, and write an inventory.
 
-    What an option gives is not asked. DIRECTORY is inventory/production, where the other verbs look.
+    That is DIRECTORY with an encrypted vault: inventory/production, where the other verbs look. What an option gives is
+    not asked.
     """
     if [*files.values(), target.vault_password_file].count("-") > 1:
         raise click.UsageError("Only one option can take what it needs from standard input.")
