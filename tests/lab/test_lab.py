@@ -12,11 +12,22 @@ from tests.lab.conftest import command
 from tests.lab.conftest import lab_ports
 
 
-def test_up_again_leaves_it_running(nas: Nas) -> None:
-    """The second `lab up` changes nothing: not the lab, not its ports, not what is deployed on it."""
+def test_demo_again_leaves_it_running(nas: Nas) -> None:
+    """It begins with `lab up`, and changes nothing: not the lab, not its ports, not what is deployed on it.
+
+    What it shows it got from the services, whatever proxy stands before this machine.
+    """
     before, ports = nas.lives(), lab_ports()
-    assert "nothing changed" in command("loopdeploy", "lab", "up").stderr
+    proxy = {"http_proxy": "http://127.0.0.1:9", "no_proxy": "", "NO_PROXY": ""}
+    result = command("loopdeploy", "lab", "demo", environment=proxy)
+    assert result.returncode == 0, result.stderr
+    assert "lab-demo: nothing changed" in result.stderr
     assert (nas.lives(), lab_ports()) == (before, ports)
+    lines = result.stdout.splitlines()
+    table = lines.index(next(line for line in lines if line.startswith("NAMES ")))
+    assert [line.split()[0] for line in lines[table + 1 : table + 3]] == ["loop-api", "loop-auth"]
+    for service, line in zip(["loop-auth", "loop-api"], lines[-2:], strict=True):
+        assert line.startswith(f"{{'status': 'ok', 'service': '{service}'")
 
 
 def test_it_is_like_a_nas(lab: Nas) -> None:
