@@ -52,6 +52,13 @@ def test_a_reboot_brings_both_services_back(nas: Nas) -> None:
     assert nas.healthy()
 
 
+def test_no_engine_is_put_beside_one_that_is_named() -> None:
+    """Not even as root on Debian: who names an engine wants that one."""
+    result = command("loopdeploy", "lab", "up", environment={"DOCKER_HOST": "unix:///nowhere.sock"})
+    assert result.returncode == 1
+    assert "No Docker Engine answers at unix:///nowhere.sock: start one, or name" in result.stderr
+
+
 def test_reset_gives_an_empty_nas_and_avoids_a_taken_port(lab: Nas) -> None:
     """Nothing of the old one is left; where another program took its port, it gets a free one."""
     assert command("loopdeploy", "lab", "down").returncode == 0
