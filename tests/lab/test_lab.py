@@ -64,7 +64,13 @@ def test_reset_gives_an_empty_nas_and_avoids_a_taken_port(lab: Nas) -> None:
     assert command("loopdeploy", "lab", "down").returncode == 0
     with socket.create_server(("127.0.0.1", 2222)):
         assert command("loopdeploy", "lab", "up").returncode == 0
-    assert lab_ports()["ssh"] != 2222
+    moved = lab_ports()["ssh"]
+    assert moved != 2222
+    # The same while it was stopped.
+    subprocess.run(["docker", "stop", "--time", "1", LAB], check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", moved)):
+        assert command("loopdeploy", "lab", "up").returncode == 0
+    assert lab_ports()["ssh"] not in (2222, moved)
     assert lab.docker("ps", "--all", "--quiet") == ""
     assert command("loopdeploy", "-i", "lab", "rebuild-all").returncode == 0
     assert lab.healthy()
