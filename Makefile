@@ -3,9 +3,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-# The protocol's own test suites come by npm, and loop-auth's pages are looked at in Chromium. Installed on Debian as
-# root; elsewhere a test says what is missing.
-NODE_AND_CHROMIUM := for program in npm chromium; do command -v $$program >/dev/null || test $$(id -u) -ne 0 || \
+# Programs that tests and benches call. Installed on Debian as root; elsewhere the test or the bench says what is missing.
+installed = for program in $(1); do command -v $$program >/dev/null || test $$(id -u) -ne 0 || \
   ! command -v apt-get >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends $$program; } || exit 1; done
 
 .PHONY: help demo test unit tools lab test-faults test-leaks test-versions lint bench bench-services outage clean requests
@@ -29,9 +28,10 @@ unit: lint tools
 lab: tools
 	$(BIN)/loopdeploy lab up
 
-# Before the engine: one apt-get at a time.
+# The protocol's own test suites come by npm, and loop-auth's pages are looked at in Chromium. Before the engine: one
+# apt-get at a time.
 tools: $(VENV)/test
-	$(NODE_AND_CHROMIUM)
+	$(call installed,npm chromium)
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
 	$(BIN)/pytest tests/faults
@@ -50,7 +50,8 @@ lint: $(VENV)/test  ## Run the linters, nothing skipped.
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/ansible-lint
 
 bench: $(VENV)/test  ## Measure the command against the one-liners that it replaces.
-	command -v sshpass >/dev/null || apt-get install -y -q sshpass
+	$(call installed,sshpass)
+	$(BIN)/loopdeploy lab demo
 	$(BIN)/python -m bench.latency
 
 bench-services: $(VENV)/test  ## Measure what both containers answer in, and their memory, with 5,000 notes.
@@ -58,7 +59,8 @@ bench-services: $(VENV)/test  ## Measure what both containers answer in, and the
 	$(BIN)/python -m bench.services_lab $(if $(CALLS),--calls $(CALLS))
 
 outage: $(VENV)/test  ## Measure how long loop-api is away while it is replaced, and draw it; takes half an hour.
-	command -v sshpass >/dev/null || apt-get install -y -q sshpass
+	$(call installed,sshpass)
+	$(BIN)/loopdeploy lab demo
 	$(PIP) --editable '.[bench]'
 	$(BIN)/python -m bench.outage
 

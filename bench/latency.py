@@ -28,6 +28,12 @@ LOOPDEPLOY = [str(Path(sys.executable).with_name("loopdeploy")), "-i", "lab"]
 BOUNDS = {"status": 3.0, "rebuild": 4.0}
 
 
+def require_sshpass() -> None:
+    """End with a sentence when the one-liners, which need it, cannot run here."""
+    if not shutil.which("sshpass"):
+        sys.exit("The bench compares with sshpass, which is not installed: apt-get install sshpass.")
+
+
 def one_liner(command: str) -> list[str]:
     """Return the old way to run ``command`` as root on the practice NAS."""
     state = lab_directory()
@@ -66,8 +72,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=10)
     runs = parser.parse_args().runs
-    if not shutil.which("sshpass"):
-        sys.exit("The bench compares with sshpass, which is not installed: apt-get install sshpass.")
+    require_sshpass()
     rows = {
         "status": compare(one_liner(f"{DOCKER} ps"), [*LOOPDEPLOY, "status"], runs),
         "rebuild": compare(one_liner(f"{DOCKER} build -t loop-api {CHECKOUT}"), [*LOOPDEPLOY, "rebuild"], runs),

@@ -23,6 +23,7 @@ from bench.latency import CHECKOUT
 from bench.latency import DOCKER
 from bench.latency import LOOPDEPLOY
 from bench.latency import one_liner
+from bench.latency import require_sshpass
 from bench.plot import draw
 from bench.traffic import Traffic
 from loopdeploy.lab import LAB_PASSWORD
@@ -147,6 +148,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     runs, nas = parser.parse_args().runs, Nas()
+    require_sshpass()
     token = tokens(nas)["access_token"]
     times: dict[tuple[str, str], list[float]] = {}
     failed = dict.fromkeys(WAYS, 0)

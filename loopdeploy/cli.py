@@ -62,7 +62,10 @@ class Commands(click.Group):
 @click.version_option(package_name="loopdeploy")
 @target_options
 def main() -> None:
-    """Deploy loop-auth and loop-api on a Synology NAS."""
+    """Deploy loop-auth and loop-api on a Synology NAS.
+
+    Begin with `loopdeploy lab demo`; on your own NAS with `loopdeploy init`.
+    """
 
 
 main.add_command(lab)
@@ -91,7 +94,10 @@ def pattern(context: click.Context, parameter: click.Parameter, value: str | Non
 
 @verb
 def status(target: Target) -> None:
-    """Show the containers of both services; exit 4 unless both are healthy."""
+    """Show the containers of both services.
+
+    Exit 4 unless both are healthy; without a health check, one that runs counts as healthy.
+    """
     run_playbook("status", target)
 
 
@@ -99,7 +105,7 @@ def status(target: Target) -> None:
 @service_argument
 @force_option
 def rebuild(target: Target, service: str | None, force: bool) -> None:
-    """Build loop-api's image, or SERVICE's, and replace its container when something changed."""
+    """Build loop-api, or SERVICE, and replace it if it changed."""
     run_playbook("rebuild", target, loop_services=chosen(service), loop_service_force=force or None)
 
 
@@ -114,7 +120,10 @@ def rebuild_all(target: Target, force: bool) -> None:
 @service_argument
 @click.option("--to", "release", metavar="RELEASE", help="That release, as `history` names it, instead.")
 def rollback(target: Target, service: str | None, release: str | None) -> None:
-    """Start again what loop-api, or SERVICE, was before its last replacement."""
+    """Bring back what loop-api, or SERVICE, was before.
+
+    That is the container of before its last replacement.
+    """
     run_playbook("rollback", target, loop_services=chosen(service), loop_service_release=release)
 
 
@@ -122,7 +131,7 @@ def rollback(target: Target, service: str | None, release: str | None) -> None:
 @service_argument
 @all_option
 def restart(target: Target, service: str | None, both: bool) -> None:
-    """Restart loop-api, or SERVICE, as it is, and wait until it is healthy."""
+    """Restart loop-api, or SERVICE, and wait until it is healthy."""
     run_playbook("restart", target, loop_services=chosen(service, both))
 
 
@@ -137,26 +146,32 @@ def stop(target: Target, service: str | None, both: bool) -> None:
 @verb
 @service_argument
 def start(target: Target, service: str | None) -> None:
-    """Start both services, or SERVICE, and wait until they are healthy."""
+    """Start both services, or SERVICE, and wait for their health."""
     run_playbook("start", target, loop_services=chosen(service))
 
 
 @verb
 @click.option("--auth", "backup", required=True, metavar="BACKUP", help="Name of a backup, or `latest`.")
 def restore(target: Target, backup: str) -> None:
-    """Bring back loop-auth's database and keys as they were when BACKUP was made."""
+    """Bring back loop-auth's database and keys from BACKUP."""
     run_playbook("restore", target, loop_service_restore=backup)
 
 
 @verb
 def bootstrap(target: Target) -> None:
-    """Let an SSH key log in instead of the password, and put on the NAS what the other verbs need there."""
+    """Let an SSH key log in instead of the password.
+
+    Also puts on the NAS what the other verbs need there.
+    """
     run_playbook("bootstrap", target)
 
 
 @verb
 def recover(target: Target) -> None:
-    """Finish or undo what an interrupted run left, as the next verb would, and show what runs."""
+    """Finish or undo what an interrupted run left.
+
+    The next verb would do so, too; this one then shows what runs.
+    """
     run_playbook("recover", target)
 
 
@@ -170,7 +185,7 @@ def unlock(target: Target) -> None:
 @click.option("-n", "--lines", type=click.IntRange(min=1), help="So many of the last runs.  [default: 20]")
 @click.option("--json", "as_json", is_flag=True, help="As JSON, for programs.")
 def history(target: Target, lines: int | None, as_json: bool) -> None:
-    """Show which verb ran when, by whom, with what outcome, releases and outage."""
+    """Show which verb ran when, by whom, and what came of it."""
     run_playbook("history", target, loop_service_history_lines=lines, loop_service_history_json=as_json or None)
 
 
@@ -179,10 +194,10 @@ def history(target: Target, lines: int | None, as_json: bool) -> None:
 @click.option("--scan", type=file_type, multiple=True, metavar="FILE...", help="Look for passwords in these files.")
 @click.argument("files", type=file_type, nargs=-1, metavar="")
 def doctor(target: Target, as_json: bool, scan: tuple[str, ...], files: tuple[str, ...]) -> None:
-    """Show what is as it must be, what is not, and what to do; changes nothing.
+    """Show what is as it must be, what is not, and what to do.
 
-    Looks at the way to the NAS, at the NAS, and at what its reverse proxy makes public; with --scan also for passwords
-    in shell histories and notes on this machine.
+    Changes nothing. Looks at the way to the NAS, at the NAS, and at what its reverse proxy makes public; with --scan
+    also for passwords in shell histories and notes on this machine.
     """
     run_playbook(
         "doctor",

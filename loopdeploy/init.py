@@ -64,9 +64,10 @@ def init(
     only_pin: bool,
     **files: str | None,
 ) -> None:
-    """Ask for a NAS and its credentials, and write the inventory DIRECTORY and its encrypted vault.
+    """Ask for a NAS and its credentials, and write an inventory.
 
-    What an option gives is not asked. DIRECTORY is inventory/production, where the other verbs look.
+    That is DIRECTORY with an encrypted vault: inventory/production, where the other verbs look. What an option gives is
+    not asked.
     """
     if [*files.values(), target.vault_password_file].count("-") > 1:
         raise click.UsageError("Only one option can take what it needs from standard input.")
@@ -97,11 +98,9 @@ def _directory(target: Target) -> Path:
 
 
 def _advised(text: str, directory: Path) -> str:
-    """Return ``text`` with ``directory`` in each command that it advises; where all look by themselves, as it is."""
-    if directory == Path("inventory", "production"):
-        return text
-    named = directory.name if directory.parent == Path("inventory") else directory
-    return text.replace("`loopdeploy ", f"`loopdeploy -i {named} ")
+    """Return ``text`` with ``directory`` in each command that it advises, by the name that -i takes."""
+    named = directory.name if directory.parent == Path("inventory") else str(directory)
+    return Target(inventory=named).advised(text)
 
 
 def _require_leave(directory: Path, replace: bool) -> None:

@@ -59,14 +59,17 @@ def reset(target: Target) -> None:
 @target_options
 @pass_target
 def demo(target: Target) -> None:
-    """Bring the practice NAS up, deploy both services on it, and show them."""
+    """Bring the practice NAS up, deploy both services, and show them."""
     _run("lab-demo", target)
 
 
 @lab.command(context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 def ssh(command: tuple[str, ...]) -> None:
-    """Log in to the practice NAS, or run COMMAND there; says the password that ssh and sudo ask for."""
+    """Log in to the practice NAS, or run COMMAND there.
+
+    Says the password that ssh and sudo ask for.
+    """
     state = lab_directory()
     if not (state / "ports.json").exists():
         raise SetupError("The practice NAS is not up: bring it up with `loopdeploy lab up`.")

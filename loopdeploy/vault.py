@@ -29,7 +29,10 @@ from loopdeploy.vault_file import with_secret
 
 @click.group()
 def vault() -> None:
-    """Show and change what is in the vault, or keep its password in the keyring."""
+    """Show and change what is in the vault.
+
+    Or keep its password in the operating system's keyring.
+    """
 
 
 def _opened(target: Target) -> tuple[Path, str, bytes]:
@@ -73,7 +76,10 @@ def edit(target: Target) -> None:
 @local_options
 @click.argument("name")
 def set_(target: Target, name: str) -> None:
-    """Give the variable NAME another value, typed unseen or, without a terminal, one line of standard input."""
+    """Give the variable NAME another value.
+
+    It is typed unseen or, without a terminal, one line of standard input.
+    """
     if not name.startswith("vault_") or not name.isidentifier():
         raise click.UsageError(f"The vault's names are {', '.join(NAMES)}, and others that begin with vault_.")
     file, text, password = _opened(target)

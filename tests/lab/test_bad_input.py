@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import LAB_INVENTORY
+from tests.lab.conftest import ROOT
 from tests.lab.conftest import VAULT_PASSWORD
 from tests.lab.conftest import Nas
 from tests.lab.conftest import Result
@@ -250,6 +252,13 @@ def test_a_volumes_directory_is_missing(kept: Nas, inventory: Inventory) -> None
     result = loopdeploy(*WITH_VAULT, "rebuild", inventory=inventory(loop_exec_dir="/volume1/nowhere"))
     require(result, 1, "directory /volume1/nowhere does not exist")
     assert kept.run("ls", "/volume1").split() == ["LOOP_CLevel", "LOOP_CORE", "git"]
+
+
+def test_a_declaration_that_would_not_come_true(kept: Nas, inventory: Inventory) -> None:
+    """What nothing passes on is not dropped in silence."""
+    defaults = yaml.safe_load((ROOT / "roles" / "loop_api" / "defaults" / "main.yml").read_text())
+    copy = inventory(loop_api_container={**defaults["loop_api_container"], "user": "1000"})
+    require(loopdeploy(*WITH_VAULT, "rebuild", inventory=copy), 1, "loop-api has user, without which", "not touched")
 
 
 def test_host_without_python(kept: Nas) -> None:

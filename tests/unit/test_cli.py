@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -199,6 +200,22 @@ def test_help_names_every_verb() -> None:
     """`--help` is the table of contents."""
     text = loopdeploy("--help").output
     assert all(f"  {name} " in text for name in [*main.commands, "init", "vault"])
+
+
+@pytest.mark.parametrize("group", ["", "lab ", "vault "])
+def test_help_shows_each_command_whole_on_a_small_terminal(group: str) -> None:
+    """80 columns are what a serial console has; nobody chooses a verb by half a sentence."""
+    lines = CliRunner().invoke(main, f"{group}--help", env={"COLUMNS": "80"}).output.splitlines()
+    listed = lines[lines.index("Commands:") + 1 :]
+    assert max(map(len, lines)) <= 80
+    # A line for each, and none is cut or goes on in the next one.
+    assert [line for line in listed if not re.fullmatch(r"  [a-z-]+ +\S.*[^.]\.", line)] == []
+
+
+def test_help_says_where_to_begin() -> None:
+    """In one line that is not broken."""
+    lines = CliRunner().invoke(main, "--help", env={"COLUMNS": "80"}).output.splitlines()
+    assert "  Begin with `loopdeploy lab demo`; on your own NAS with `loopdeploy init`." in lines
 
 
 def test_every_command_says_what_it_does() -> None:

@@ -24,6 +24,14 @@ def test_wanted_free_port_is_given(free_port: Any) -> None:
     assert free_port(port) == port
 
 
+def test_port_that_the_lab_itself_holds_is_given(free_port: Any) -> None:
+    """One that runs listens there; as Docker tells a port, it is a string."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert free_port(str(port), [str(port)]) == port
+        assert free_port(str(port), ["1"]) != port
+
+
 @pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])
 def test_taken_port_is_replaced(free_port: Any, address: str) -> None:
     """Another program's port is left alone, whatever address that listens on."""

@@ -377,14 +377,17 @@ def test_file_that_cannot_be_used_is_named(nas: FakeNas, files: dict[str, str]) 
     assert result.output.startswith("Error: inventory/production/hosts.yml cannot be used: Is a directory")
 
 
-@pytest.mark.parametrize(("option", "directory"), [("other", "inventory/other"), ("./x/y", "x/y"), ("./x", "x")])
+@pytest.mark.parametrize(
+    ("option", "directory"),
+    [("other", "inventory/other"), ("./x/y", "x/y"), ("./x", "x"), ("my nas", "inventory/my nas")],
+)
 def test_inventory_is_written_where_the_other_verbs_look(
     nas: FakeNas, files: dict[str, str], option: str, directory: str
 ) -> None:
     """-i means the same before and behind init, and the next step is named so that it can be copied."""
     result = scripted(nas, files, "-i", option)
     assert host(Path(directory))["ansible_user"] == "ann"
-    named = option.removeprefix("./")
+    named = shlex.quote(option.removeprefix("./"))
     assert f"go on with `loopdeploy -i {named} bootstrap`." in result.output
     assert f"with `loopdeploy -i {named} vault set NAME`" in scripted(nas, files, "-i", option).output
 

@@ -65,6 +65,7 @@ def parameters(path: str) -> dict[str, Any]:
         "ports": [],
         "build": None,
         "linked": False,
+        "unknown": [],
         "needs": [],
     }
 
@@ -178,6 +179,14 @@ def test_engine_s_own_error_is_told(refused: Callable[..., str], engine: Scripte
     """A 500 is not mistaken for a missing container."""
     engine.answers["/containers/loop-api/json"] = (500, b'{"message":"layer broken"}\n')
     assert refused() == 'The engine answers /containers/loop-api/json with 500: {"message":"layer broken"}'
+
+
+def test_declaration_that_would_not_come_true_is_refused(refused: Callable[..., str]) -> None:
+    """A container that runs as root after all, and success reported, is worse than a sentence."""
+    assert refused(unknown=["user", "dns_servers"]) == (
+        "The declaration of loop-api has user and dns_servers, without which the container would be made: remove that"
+        " from loop_api_container, or let roles/loop_service/tasks/create.yml pass it on; loop-api was not touched."
+    )
 
 
 def test_missing_dockerfile_is_refused(refused: Callable[..., str], tmp_path: Path) -> None:

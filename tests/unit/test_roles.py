@@ -74,6 +74,20 @@ def tasks(found: Any) -> Iterator[dict[str, Any]]:
             yield from tasks(task.get(section))
 
 
+def test_what_of_a_declaration_is_not_refused_is_passed_on() -> None:
+    """A key that is accepted and then forgotten would make another container than the one that was declared."""
+    role = ROLES / "loop_service"
+    [made, *_] = tasks(yaml.safe_load((role / "tasks" / "create.yml").read_text())[0]["block"])
+    variables = yaml.safe_load((role / "vars" / "main.yml").read_text().replace("!unsafe ", ""))
+    passed_on = variables["__loop_service_passed_on"]
+    # The rest is loopdeploy's own.
+    own = {"name", "image", "pull", "state", "default_host_ip", "tmpfs", "labels"}
+    assert sorted(set(made["community.docker.docker_container"]) - own) == passed_on
+    for service in SERVICES:
+        declared = defaults(service)[f"{service}_container"]
+        assert isinstance(declared, dict) and set(declared) <= set(passed_on)
+
+
 @pytest.mark.parametrize("file", ["build", "create", "explain"])
 def test_task_that_words_a_failure_has_the_name_of_the_step_that_failed(file: str) -> None:
     """The history shows the name of the last task that failed."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Collection
 
 
-def free_port(wanted: int) -> int:
-    """Return ``wanted`` when it is free on 127.0.0.1, else a port that the system chooses.
+def free_port(wanted: int | str, held: Collection[str] = ()) -> int:
+    """Return ``wanted`` when it is free on 127.0.0.1 or one of those ``held``, else a port that the system chooses.
 
     Raises OSError when there is no free port at all.
     """
+    if str(wanted) in held:
+        return int(wanted)
     try:
-        return _bound_port(wanted)
+        return _bound_port(int(wanted))
     except OSError:
         return _bound_port(0)
 

@@ -74,6 +74,11 @@ options:
     description: Fail when a running container has a hand-made C(--link) to O(container), which is about to be replaced.
     type: bool
     default: false
+  unknown:
+    description: Keys of the container's declaration that nothing passes on; it would be made without them.
+    type: list
+    elements: str
+    default: []
   needs:
     description: >-
       Containers without whose answer a new O(container) would serve worse than the one that runs; a deployment is
@@ -181,6 +186,7 @@ def main() -> None:
                 },
             },
             "linked": {"type": "bool", "default": False},
+            "unknown": {"type": "list", "elements": "str", "default": []},
             "needs": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,

@@ -25,6 +25,16 @@ def check_docker(path: str) -> None:
         )
 
 
+def check_declaration(name: str, unknown: list[str]) -> None:
+    """Raise a Problem when the declaration of ``name`` has keys that its container would be made without."""
+    if unknown:
+        raise Problem(
+            f"The declaration of {name} has {' and '.join(unknown)}, without which the container would be made: remove"
+            f" that from {name.replace('-', '_')}_container, or let roles/loop_service/tasks/create.yml pass it on;"
+            f" {name} was not touched."
+        )
+
+
 def check_build(build: dict[str, str]) -> None:
     """Raise a Problem unless the Dockerfile of ``build`` exists."""
     path = os.path.join(build["path"], build["dockerfile"])
@@ -153,6 +163,7 @@ def inspect(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     details = engine.container(name)
     if details is None and params["required"] and not check_mode:
         raise Problem(f"There is no container {name} on this NAS: deploy it with `loopdeploy rebuild-all`.")
+    check_declaration(name, params["unknown"])
     if params["build"]:
         check_build(params["build"])
     check_binds(params["binds"])
