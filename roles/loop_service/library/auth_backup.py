@@ -8,7 +8,8 @@ short_description: Back up an authorization server's database and keys, or bring
 description:
   - Copies the database with SQLite's own backup, also while it is in use; a copy of the file alone would lose what is
     in its write-ahead log.
-  - A backup is whole or not there, readable by root alone, and checked.
+  - A backup is whole or not there, readable by root alone, and checked. Its name sorts behind those of all others,
+    whatever the clock says; what else is in O(directory) is no backup, and left alone.
   - Bringing one back copies its files beside those in use, stops the container, puts them in place, and starts it
     again, all in one process on the NAS; when it does not become healthy, what it had before is brought back, and what
     it did not have then is removed. Before the copies are whole nothing is touched, so a full disk stops nobody.
@@ -42,7 +43,7 @@ options:
     type: int
     default: 5
   backup:
-    description: Name of the backup that is brought back; V(latest) is the newest.
+    description: Name of the backup that is brought back; V(latest) is the one made last.
     type: str
   container:
     description: Name of the container that uses the files.
