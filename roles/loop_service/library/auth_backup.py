@@ -13,6 +13,7 @@ description:
   - Bringing one back copies its files beside those in use, stops the container, puts them in place, and starts it
     again, all in one process on the NAS; when it does not become healthy, what it had before is brought back, and what
     it did not have then is removed. Before the copies are whole nothing is touched, so a full disk stops nobody.
+  - What it had before is, but for the keys, what there was when it was stopped, whatever it wrote until then.
   - A backup without a database, or without keys, leaves those that are there.
   - Writes into O(state_dir) that it puts files in place, so that the next run finishes what a power cut left.
   - Runs on Python 3.8.

@@ -16,6 +16,8 @@ from ansible.module_utils.loop_problem import Problem
 
 # What SQLite keeps beside a database that is in use.
 COMPANIONS = ("-wal", "-shm", "-journal")
+# SQLITE_BUSY and SQLITE_LOCKED.
+LOCKED = (5, 6)
 # The names that backups get here; each sorts behind those that were given before it.
 NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z(-again)*")
 # What is no backup yet, or none any more.
@@ -47,6 +49,29 @@ def create(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         if old not in (name, params.get("wanted")):
             _remove(os.path.join(directory, old))
     return {"changed": True, "backup": name}
+
+
+def refresh(backup: str, database: str) -> None:
+    """Let the ``backup`` have the ``database`` as it is now; where that cannot be done it keeps the one it has."""
+    copy = os.path.join(backup, "oauth.db")
+    # What was copied damaged has files beside it, which are of no other database.
+    if not os.path.exists(database) or any(os.path.exists(copy + companion) for companion in COMPANIONS):
+        return
+    with suppress(OSError, Problem), _partial(backup) as partial:
+        newer = os.path.join(partial, "oauth.db")
+        copy_database(database, newer)
+        sync(newer)
+        os.rename(newer, copy)
+        sync(backup)
+
+
+def sync(path: str) -> None:
+    """Let a file or a directory be on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _new_name(directory: str) -> str:
@@ -119,9 +144,14 @@ def copy_database(source: str, target: str) -> None:
             f"The NAS's Python has no sqlite3 ({error}): set ansible_python_interpreter to one that has it, because"
             " without a backup loop-auth is not replaced."
         ) from error
+
+    def give_up(status: int, *_: int) -> None:
+        if status in LOCKED:  # Python would ask again for ever, each time behind the timeout
+            raise Problem(f"The database {source} is locked by another process: end that one, then try again.")
+
     try:
         with closing(sqlite3.connect(source, timeout=10)) as database, closing(sqlite3.connect(target)) as copy:
-            database.backup(copy)
+            database.backup(copy, progress=give_up)
             (verdict,) = copy.execute("PRAGMA quick_check").fetchone()
             # The copy is one file, whatever its source uses.
             copy.execute("PRAGMA journal_mode=DELETE")
