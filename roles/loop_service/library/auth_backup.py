@@ -8,10 +8,12 @@ short_description: Back up an authorization server's database and keys, or bring
 description:
   - Copies the database with SQLite's own backup, also while it is in use; a copy of the file alone would lose what is
     in its write-ahead log.
-  - A backup is whole or not there, readable by root alone, and checked.
+  - A backup is whole or not there, readable by root alone, and checked. Its name sorts behind those of all others,
+    whatever the clock says; what else is in O(directory) is no backup, and left alone.
   - Bringing one back copies its files beside those in use, stops the container, puts them in place, and starts it
     again, all in one process on the NAS; when it does not become healthy, what it had before is brought back, and what
     it did not have then is removed. Before the copies are whole nothing is touched, so a full disk stops nobody.
+  - What it had before is, but for the keys, what there was when it was stopped, whatever it wrote until then.
   - A backup without a database, or without keys, leaves those that are there.
   - Writes into O(state_dir) that it puts files in place, so that the next run finishes what a power cut left.
   - Runs on Python 3.8.
@@ -42,7 +44,7 @@ options:
     type: int
     default: 5
   backup:
-    description: Name of the backup that is brought back; V(latest) is the newest.
+    description: Name of the backup that is brought back; V(latest) is the one made last.
     type: str
   container:
     description: Name of the container that uses the files.

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from ansible.module_utils.loop_backup import COMPANIONS
 from ansible.module_utils.loop_backup import key_files
+from ansible.module_utils.loop_backup import sync
 from ansible.module_utils.loop_problem import Problem
 
 # Ends the name of a copy that is not in place yet.
@@ -68,11 +69,7 @@ class Files:
             self._put_database()
             self._put_keys()
             for directory in filter(os.path.isdir, (os.path.dirname(self._database), self._keys)):
-                handle = os.open(directory, os.O_RDONLY)
-                try:
-                    os.fsync(handle)  # before the journal goes
-                finally:
-                    os.close(handle)
+                sync(directory)  # before the journal goes
         except OSError as error:
             raise Problem(f"the files of a backup could not be put in place ({error})") from error
 

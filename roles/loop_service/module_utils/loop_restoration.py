@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 from typing import NoReturn
 
+from ansible.module_utils.loop_backup import refresh
 from ansible.module_utils.loop_engine import PATIENCE
 from ansible.module_utils.loop_engine import Engine
 from ansible.module_utils.loop_files import Files
@@ -29,6 +30,7 @@ class Restoration:
     """One restore; its ``entry`` in the journal names the backup that is to be in place, and the one of before.
 
     ``put`` says that its files are in place, ``back`` that it is the one of before, instead of the ``wanted`` one.
+    The files in use are ``mixed`` from when on some of them may be of another backup than of the one of before.
     ``gap`` has for how many seconds the container was away; of an ``interrupted`` one nobody knows since when.
     """
 
@@ -39,6 +41,7 @@ class Restoration:
         self.name: str = params["container"]
         self.engine = Engine(params["socket"], PATIENCE)
         self.journal = Journal(params["state_dir"], self.name, "restore")
+        self.mixed = interrupted
         self.gone = 0.0
         self.gap = 0.0
 
@@ -75,7 +78,7 @@ class Restoration:
             self.engine.restart_policy(self.name, ALWAYS)
             self.gone = self.gone or time.monotonic()
             self.engine.stop(self.name, 10)
-            files.put()
+            self._put(files)
         except Problem:
             files.discard()
             raise
@@ -91,6 +94,16 @@ class Restoration:
         watch(self.engine, self.name, starts, VERDICT, until_healthy=True)
         self.engine.restart_policy(self.name, self.entry["policy"])
         self.journal.clear()
+
+    def _put(self, files: Files) -> None:
+        """Put the files in place; while none is, those in use are what it had before, to the last write."""
+        if not self.mixed and self.entry.get("back"):
+            files.discard()  # older than those that are there
+            return
+        if not self.mixed and self.entry["before"]:
+            refresh(os.path.join(self.params["directory"], self.entry["before"]), self.params["database"])
+        self.mixed = True
+        files.put()
 
     def turn_back(self) -> None:
         """Let it be the backup of before that is to be in place."""
