@@ -103,6 +103,24 @@ def test_a_refresh_keeps_resource_and_scope(client: OAuthClient) -> None:
     assert client.refresh(less["refresh_token"]).json()["scope"] == "vault:read vault:write"
 
 
+@pytest.mark.parametrize("blank", [" ", "   "])
+def test_a_blank_scope_asks_for_nothing_more(client: OAuthClient, blank: str) -> None:
+    """It is as good as none: who allowed reading alone gives reading alone."""
+    tokens = client.connect(NAME, PASSWORD, scope="vault:read")
+    assert tokens["scope"] == "vault:read"
+    again = client.refresh(tokens["refresh_token"], scope=blank).json()
+    assert again["scope"] == "vault:read"
+
+
+def test_no_default_is_added_to_what_was_allowed(auth: Auth, client: OAuthClient) -> None:
+    """Whatever a grant holds, even nothing, is all that a refresh gives."""
+    token = client.connect(NAME, PASSWORD)["refresh_token"]
+    with sqlite3.connect(auth.database) as database:
+        database.execute("UPDATE grants SET scope = '' WHERE client_id = ?", [client.client_id])
+    database.close()
+    assert "scope" not in client.refresh(token).json()
+
+
 def test_a_refresh_token_expires(auth: Auth, client: OAuthClient) -> None:
     """After three access tokens' lives, 90 days here."""
     token = client.connect(NAME, PASSWORD)["refresh_token"]
