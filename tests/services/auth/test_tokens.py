@@ -103,6 +103,18 @@ def test_a_refresh_keeps_resource_and_scope(client: OAuthClient) -> None:
     assert client.refresh(less["refresh_token"]).json()["scope"] == "vault:read vault:write"
 
 
+def test_a_refresh_may_repeat_what_was_asked_for_at_first(client: OAuthClient) -> None:
+    """Also offline_access, which asks for what every client has; it adds nothing and takes nothing away."""
+    asked = "vault:read offline_access"
+    tokens = client.connect(NAME, PASSWORD, scope=asked)
+    for scope in (asked, "vault:read  vault:read", "offline_access"):
+        answer = client.refresh(tokens["refresh_token"], scope=scope)
+        assert answer.status_code == 200, answer.text
+        tokens = answer.json()
+        assert tokens["scope"] == "vault:read"
+    require(client.refresh(tokens["refresh_token"], scope=f"{asked} vault:write"), 400, "invalid_scope")
+
+
 @pytest.mark.parametrize("blank", [" ", "   "])
 def test_a_blank_scope_asks_for_nothing_more(client: OAuthClient, blank: str) -> None:
     """It is as good as none: who allowed reading alone gives reading alone."""

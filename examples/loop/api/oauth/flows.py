@@ -16,6 +16,7 @@ from api.oauth.clients import AUTH_METHODS
 from api.oauth.clients import Client
 from api.oauth.grants import Credential
 from api.oauth.messages import WebRequest
+from api.oauth.scopes import refreshed_scope
 from api.oauth.users import User
 from api.oauth.users import user_by_id
 
@@ -94,6 +95,9 @@ class RefreshGrant(RefreshTokenGrant):
 
     def validate_token_request(self) -> None:
         """Check the token, the scope and the resource."""
+        data = self.request.payload.data
+        # Some clients repeat all that they asked for at first, also what no grant holds.
+        data["scope"] = refreshed_scope(data.get("scope"))
         super().validate_token_request()
         self.server.check_resource(self.request)
 
