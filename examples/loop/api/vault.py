@@ -15,6 +15,7 @@ from contextlib import ExitStack
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from api import guard
@@ -52,6 +53,11 @@ class Found(NamedTuple):
     size: int
     modified: float
     signature: Signature
+
+    @property
+    def stem(self) -> str:
+        """The note's name without what makes it a note."""
+        return PurePosixPath(self.path).stem
 
 
 @dataclass(frozen=True)
