@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import ExitStack
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from pathlib import PurePosixPath
@@ -124,7 +125,7 @@ class Vault:
     def place(
         self, path: str, scopes: frozenset[str], writing: bool = False, make_folders: bool = False
     ) -> Iterator[Place]:
-        """Open the folder of the note ``path``, made when ``make_folders`` says so.
+        """Open the folder of the note ``path``, made when ``make_folders`` says so and left when the caller succeeds.
 
         Raises NoteError: BadPath, Refused, ScopeMissing, NotFound or VaultGone; for ``writing`` ReadOnly, NotStored.
         """
@@ -154,7 +155,7 @@ class Vault:
         folder = root
         for name in parts:
             if make_folders:
-                _make_folder(folder, name)
+                stack.enter_context(_made_folder(folder, name))
             folder = _open(name, FOLDER, folder)
             stack.callback(os.close, folder)
             if _identity(os.fstat(folder)) in refused:
@@ -243,17 +244,32 @@ def _open(name: str, flags: int, folder: int) -> int:
         raise _gone(error) from error
 
 
-def _make_folder(parent: int, name: str) -> None:
+@contextmanager
+def _made_folder(parent: int, name: str) -> Iterator[None]:
+    """Make a folder where there is none; it is removed again when what it was made for fails."""
+    made = _make_folder(parent, name)
+    try:
+        yield
+    except BaseException:
+        if made:
+            # Unless somebody else put something into it.
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=parent)
+        raise
+
+
+def _make_folder(parent: int, name: str) -> bool:
     """Make a folder that belongs to whom its parent belongs: the container's root is nobody on the NAS."""
     try:
         os.mkdir(name, 0o755, dir_fd=parent)
     except FileExistsError:
-        return
+        return False
     except OSError as error:
         raise NotStored(f"The folder {name!r} was not made: {error.strerror}.") from error
     owner = os.fstat(parent)
     if os.geteuid() == 0:
         os.chown(name, owner.st_uid, owner.st_gid, dir_fd=parent, follow_symlinks=False)
+    return True
 
 
 def _identity(status: os.stat_result) -> Identity:
