@@ -35,7 +35,6 @@ MAX_NOTE_BYTES = 1024 * 1024
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not to hang on a pipe that is called a note.
 NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-MAX_DEPTH = 32
 # On a walk: deleted or swapped while we looked, or not for us.
 PASSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 EVERYTHING = frozenset(ALL)
@@ -187,7 +186,7 @@ class Vault:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if not _is_utf8(name) or guard.is_private((name,)):
+                if not guard.is_name(name) or not guard.fits(prefix + name) or guard.is_private((name,)):
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):
@@ -199,7 +198,7 @@ class Vault:
                         raise _gone(error) from error
 
     def _walk_into(self, parent: int, here: tuple[str, ...], private: set[Identity]) -> Iterator[Found]:
-        if guard.is_private(here) or len(here) > MAX_DEPTH:
+        if guard.is_private(here):
             return
         folder = os.open(here[-1], FOLDER, dir_fd=parent)
         try:
@@ -274,11 +273,6 @@ def _make_folder(parent: int, name: str) -> bool:
 
 def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino
-
-
-def _is_utf8(name: str) -> bool:
-    """Tell whether JSON can carry ``name``; a client could not ask for it otherwise."""
-    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _gone(error: OSError | None) -> VaultGone:
