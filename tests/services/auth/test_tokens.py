@@ -115,6 +115,23 @@ def test_a_refresh_may_repeat_what_was_asked_for_at_first(client: OAuthClient) -
     require(client.refresh(tokens["refresh_token"], scope=f"{asked} vault:write"), 400, "invalid_scope")
 
 
+def test_a_grant_for_another_resource_gives_nothing_for_this_one(auth: Auth, client: OAuthClient) -> None:
+    """As after the service moved to another URL: the person is asked anew (RFC 8707, section 2)."""
+    pkce = Pkce()
+    token, code = client.connect(NAME, PASSWORD)["refresh_token"], client.code(NAME, PASSWORD, pkce)
+
+    def move(resource: str) -> None:
+        with sqlite3.connect(auth.database) as database:
+            database.execute("UPDATE grants SET resource = ? WHERE client_id = ?", [resource, client.client_id])
+        database.close()
+
+    move("https://old.example/mcp")
+    require(client.refresh(token), 400, "invalid_grant")
+    require(client.redeem(code, pkce), 400, "invalid_grant")
+    move(client.resource)
+    assert client.refresh(token).status_code == 200
+
+
 @pytest.mark.parametrize("blank", [" ", "   "])
 def test_a_blank_scope_asks_for_nothing_more(client: OAuthClient, blank: str) -> None:
     """It is as good as none: who allowed reading alone gives reading alone."""

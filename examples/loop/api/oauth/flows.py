@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from typing import TYPE_CHECKING
 
 from authlib.oauth2.rfc6749 import AuthorizationCodeGrant
@@ -75,7 +74,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def query_authorization_code(self, code: str, client: Client) -> Credential | None:
         """Return a code that ``client`` may redeem."""
-        return usable(self.server.connection, grants.find_code(self.server.connection, code), client)
+        return usable(self.server, grants.find_code(self.server.connection, code), client)
 
     def delete_authorization_code(self, authorization_code: Credential) -> None:
         """Let the code never be redeemed again."""
@@ -104,7 +103,7 @@ class RefreshGrant(RefreshTokenGrant):
     def authenticate_refresh_token(self, refresh_token: str) -> Credential | None:
         """Return a token that the client may redeem."""
         found = grants.find_refresh_token(self.server.connection, refresh_token)
-        return usable(self.server.connection, found, self.request.client)
+        return usable(self.server, found, self.request.client)
 
     def authenticate_user(self, refresh_token: Credential) -> User | None:
         """Return who allowed it."""
@@ -115,12 +114,15 @@ class RefreshGrant(RefreshTokenGrant):
         grants.use_refresh_token(self.server.connection, refresh_token)
 
 
-def usable(connection: sqlite3.Connection, found: Credential | None, client: Client) -> Credential | None:
-    """Return a code or refresh token that ``client`` may redeem; revoke its family when it was redeemed before."""
+def usable(server: Provider, found: Credential | None, client: Client) -> Credential | None:
+    """Return a code or refresh token that ``client`` may redeem; revoke its family when it was redeemed before.
+
+    One that was given for another resource, under another OAUTH_ISSUER, gives nothing here (RFC 8707, section 2).
+    """
     if found is None or found.client_id != client.id:
         return None
     if found.used:
-        grants.revoke(connection, found.grant_id)
+        grants.revoke(server.connection, found.grant_id)
         log.warning("The client %s used a code or refresh token twice: all its family is revoked.", client.id)
         return None
-    return None if found.expired else found
+    return None if found.expired or found.resource != server.settings.resource else found
