@@ -76,7 +76,7 @@ def _show(visit: Visit, status: int = 200, message: str = "", name: str = "") ->
         return _answer_error(visit, error)
     values = {"visit": visit, **_client_values(grant)}
     if user is None:
-        cancel = _error_location(visit, _denied(visit, grant))
+        cancel = _error_location(visit, grant.redirect_uri, _denied(visit, grant))
         response = page("sign_in.html", status, empty=empty, message=message, name=name, cancel=cancel, **values)
     else:
         response = page("consent.html", status, user=user, **values)
@@ -169,18 +169,17 @@ def _answer_error(visit: Visit, error: OAuth2Error) -> Response:
     """Send an error back to the client, or show it when the client or its redirect URI is wrong."""
     if not error.redirect_uri:
         return _error_page(error)
-    return _seen_other(_error_location(visit, error))
+    return _seen_other(_error_location(visit, error.redirect_uri, error))
 
 
-def _error_location(visit: Visit, error: OAuth2Error) -> str:
+def _error_location(visit: Visit, redirect_uri: str, error: OAuth2Error) -> str:
     """Return the client's address with an error."""
-    return _from_here(visit, add_params_to_uri(error.redirect_uri, error.get_body()))
+    return _from_here(visit, add_params_to_uri(redirect_uri, error.get_body()))
 
 
 def _from_here(visit: Visit, location: str) -> str:
     """Return the client's address with who sends the browser there (RFC 9207, section 2)."""
-    with_issuer: str = add_params_to_uri(location, [("iss", visit.service.settings.issuer)])
-    return with_issuer
+    return add_params_to_uri(location, [("iss", visit.service.settings.issuer)])
 
 
 def _seen_other(location: str) -> Response:

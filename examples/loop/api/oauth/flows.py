@@ -47,6 +47,7 @@ class CodeGrant(AuthorizationCodeGrant):
     """Codes: a minute long, for one use; a second use revokes what came of the first (RFC 6749, section 4.1.2)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    request: WebRequest
     server: Provider
 
     @staticmethod
@@ -55,8 +56,7 @@ class CodeGrant(AuthorizationCodeGrant):
         asked = request.payload.redirect_uri
         if asked and not client.check_redirect_uri(asked):
             raise InvalidRequestError("This app is not registered for the address that it wants to send you to.")
-        redirect_uri: str = AuthorizationCodeGrant.validate_authorization_redirect_uri(request, client)
-        return redirect_uri
+        return AuthorizationCodeGrant.validate_authorization_redirect_uri(request, client)
 
     def save_authorization_code(self, code: str, request: WebRequest) -> None:
         """Keep the code's hash in a new grant."""
@@ -90,6 +90,7 @@ class RefreshGrant(RefreshTokenGrant):
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
+    request: WebRequest
     server: Provider
 
     def validate_token_request(self) -> None:
