@@ -22,6 +22,8 @@ NAS_FOLDERS = frozenset({"@eadir", "#recycle", "#snapshot"})
 NOTE_SUFFIX = ".md"
 MAX_PATH_BYTES = 1024
 MAX_NAME_BYTES = 240
+# So many folders may lie in one another above a note: a walk holds each of them open.
+MAX_DEPTH = 32
 
 
 def folded(name: str) -> str:
@@ -52,6 +54,22 @@ def is_note(name: str) -> bool:
     return name.endswith(NOTE_SUFFIX) and name != NOTE_SUFFIX
 
 
+def is_name(name: str) -> bool:
+    """Tell whether a client can ask for ``name``; what it cannot ask for is not listed or found either."""
+    clean = name.isprintable() if name.isascii() else not _has_odd_letter(name)
+    return clean and "\\" not in name and name not in ("", ".", "..") and len(name.encode()) <= MAX_NAME_BYTES
+
+
+def fits(path: str) -> bool:
+    """Tell whether ``path``, which is made of names, is neither too long nor too deep."""
+    return path.count("/") <= MAX_DEPTH and len(path.encode()) <= MAX_PATH_BYTES
+
+
+def _has_odd_letter(text: str) -> bool:
+    """Tell of control characters, and of half surrogates, which JSON can carry and UTF-8 cannot."""
+    return any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
+
+
 def resolve(root: Path, path: str) -> tuple[str, ...]:
     """Return the names below ``root`` that lead to ``path``, symlinks followed, all of them inside ``root``.
 
@@ -69,18 +87,21 @@ def resolve(root: Path, path: str) -> tuple[str, ...]:
     except (OSError, RuntimeError, ValueError) as error:
         raise BadPath(f"{path!r} cannot be followed; name a note by its own path.") from error
     _refuse_private(real, path)
+    # A short link may lead to what is too deep to be listed.
+    if not fits("/".join(real)) or not all(is_name(name) for name in real):
+        raise BadPath(f"{path!r} leads to a name that is too long, too deep or odd; rename it, or move it up.")
     return real
 
 
 def _split(path: str) -> tuple[str, ...]:
     """Return the names in ``path``, which is relative, with ``/`` between names and nothing odd in them."""
-    if any(unicodedata.category(letter) in ("Cc", "Cs") for letter in path) or "\\" in path:
+    if _has_odd_letter(path) or "\\" in path:
         raise BadPath("A path holds no control character and no backslash; name a note such as folder/note.md.")
     parts = tuple(path.split("/")) if path else ()
     if any(part in ("", ".", "..") for part in parts):
         raise BadPath(f"{path!r} is no path inside the vault; name a note such as folder/note.md.")
-    if len(path.encode()) > MAX_PATH_BYTES or any(len(part.encode()) > MAX_NAME_BYTES for part in parts):
-        raise BadPath("The path is too long; use a shorter one.")
+    if not fits(path) or not all(is_name(part) for part in parts):
+        raise BadPath("The path is too long or too deep; use a shorter one.")
     return parts
 
 

@@ -15,13 +15,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from api.errors import IndexFailed
+from api.errors import VaultGone
 from api.vault import Found
 from api.vault import Signature
 from api.vault import Vault
 
 # How long a look at the vault's files is trusted; each costs a stat of every note.
 LOOK_AGAIN_SECONDS = 2.0
-# A file changed this short before a look may change again within its clock's tick: its text is read once more.
+# A file changed this short before it is read may change again within its clock's tick: its text is read once more.
 RACY_SECONDS = 2.0
 CACHE_KIB = 8192
 MAX_WORDS = 32
@@ -52,7 +53,7 @@ class Closed(Exception):
 
 
 class Index:
-    """The notes of ``vault``; ``read`` gives a note's title and the text to search, empty when it has none."""
+    """The notes of ``vault``; ``read`` gives a note's title and the text to search, or raises VaultGone."""
 
     def __init__(self, vault: Vault, read: Reader):
         self._vault = vault
@@ -118,14 +119,13 @@ class Index:
             raise self._failed() from error
 
     def _update(self) -> None:
-        now = time.time()
         found = {note.path: note for note in self._vault.walk()}
         gone = self._known.keys() - found.keys()
         changed = [note for note in found.values() if self._known.get(note.path) != note.signature]
         try:
             self._forget(gone)
             for note in changed:
-                self._put(note, now)
+                self._put(note)
             with self._lock:
                 self._database.commit()
         except sqlite3.Error as error:
@@ -137,10 +137,16 @@ class Index:
                 self._delete(path)
             self._known.pop(path)
 
-    def _put(self, note: Found, now: float) -> None:
+    def _put(self, note: Found) -> None:
         if self._closed:
             raise Closed
-        title, body = self._read(note)
+        # A time to come, as of a clock that was set back, is no sign of a change that is just being made.
+        known = None if abs(time.time() - note.modified) < RACY_SECONDS else note.signature
+        try:
+            title, body = self._read(note)
+        except VaultGone:
+            # It may be back in a moment: until then the note is found by its name, and each look tries to read it.
+            title, body, known = note.stem, "", None
         with self._lock:
             self._delete(note.path)
             row = self._database.execute(
@@ -151,7 +157,7 @@ class Index:
                 "INSERT INTO texts (rowid, path, title, body) VALUES (?, ?, ?, ?)",
                 (row.lastrowid, *(unicodedata.normalize("NFC", text) for text in (note.path, title, body))),
             )
-        self._known[note.path] = None if note.modified > now - RACY_SECONDS else note.signature
+        self._known[note.path] = known
 
     def _delete(self, path: str) -> None:
         row = self._database.execute("SELECT id FROM notes WHERE path = ?", (path,)).fetchone()

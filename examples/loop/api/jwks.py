@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -46,7 +47,9 @@ class Keys:
         self._keys: dict[str, RSAKey] = {}
         self._fetched_at = 0.0
         self._tried_at = 0.0
-        self._last_fetch_worked = False
+        # Set until the last fetch worked.
+        self._failing = asyncio.Event()
+        self._failing.set()
         self._fetching = asyncio.Lock()
 
     @property
@@ -54,7 +57,7 @@ class Keys:
         """Tell whether the last fetch worked, or else whether there are keys that may still be used."""
         if not self._usable():
             return "none"
-        return "fresh" if self._last_fetch_worked else "stale"
+        return "stale" if self._failing.is_set() else "fresh"
 
     async def key(self, kid: str) -> RSAKey | None:
         """Return the key called ``kid``, None when loop-auth has none of that name.
@@ -72,7 +75,10 @@ class Keys:
         while True:
             async with self._fetching:
                 await self._fetch()
-            await asyncio.sleep(REFRESH_SECONDS if self._last_fetch_worked else RETRY_SECONDS)
+            # A fetch that a token asks for may fail meanwhile.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._failing.wait(), REFRESH_SECONDS)
+                await asyncio.sleep(RETRY_SECONDS)
 
     def load(self) -> None:
         """Take the copy on disk, unless it is too old."""
@@ -106,12 +112,13 @@ class Keys:
                 body = await self._get()
             keys = parse(body)
         except (httpx2.HTTPError, TimeoutError, ValueError, RecursionError) as error:
-            if self._last_fetch_worked or not self._fetched_at:
+            if not self._failing.is_set() or not self._fetched_at:
                 logger.warning("loop-auth's keys were not fetched from %s: %s", self._url, error or "no answer in time")
-            self._last_fetch_worked = False
+            self._failing.set()
             return
         changed = keys.keys() != self._keys.keys()
-        self._keys, self._fetched_at, self._last_fetch_worked = keys, time.monotonic(), True
+        self._keys, self._fetched_at = keys, time.monotonic()
+        self._failing.clear()
         if changed:
             logger.warning("loop-auth's keys: %s", ", ".join(sorted(keys)))
         await asyncio.to_thread(self._save)
@@ -135,13 +142,22 @@ class Keys:
         copy = json.dumps({"fetched_at": time.time(), "jwks": jwks}).encode()
         try:
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # mkstemp makes it 0600.
-            descriptor, partial = tempfile.mkstemp(dir=self._file.parent)
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(copy)
-            os.replace(partial, self._file)
+            _replace(self._file, copy)
         except OSError as error:
             logger.warning("The keys have no copy on disk: %s", error)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    # mkstemp makes it 0600.
+    descriptor, partial = tempfile.mkstemp(dir=file.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        os.replace(partial, file)
+    except OSError:
+        # On a full disk each fetch would leave one more.
+        os.unlink(partial)
+        raise
 
 
 def parse(jwks: Any) -> dict[str, RSAKey]:

@@ -16,6 +16,7 @@ from api.errors import NotFound
 from api.errors import NotText
 from api.errors import ScopeMissing
 from api.errors import TooLarge
+from api.errors import VaultGone
 from api.index import Closed
 from api.index import Index
 from api.models.entities import Document
@@ -121,15 +122,20 @@ class Notes:
             logger.warning("Nothing is indexed yet: %s", error)
 
     def _indexed(self, found: Found) -> tuple[str, str]:
-        """Return title and text of a note for the index; one that cannot be read is found by its name."""
+        """Return title and text of a note for the index; one that cannot be read is found by its name.
+
+        Raises VaultGone, as that says nothing of the note.
+        """
         try:
             with self._vault.place(found.path, frozenset(ALL)) as place:
                 if place.path != found.path:
                     raise NotFound("Replaced by a link while we looked.")
                 data, _ = read_bytes(place)
             text = _decode(data, found.path)
+        except VaultGone:
+            raise
         except NoteError:
-            return PurePosixPath(found.path).stem, ""
+            return found.stem, ""
         return _title(text, found.path), text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import stat
@@ -10,6 +11,7 @@ from api.errors import Conflict
 from api.errors import NotStored
 from api.vault import Place
 
+logger = logging.getLogger(__name__)
 NEW_NOTE_MODE = 0o644
 
 
@@ -27,10 +29,19 @@ def replace(place: Place, data: bytes) -> bool:
         except BaseException:
             _discard(place.folder, partial)
             raise
-        os.fsync(place.folder)
     except OSError as error:
         raise NotStored(f"{place.path!r} was not stored: {error.strerror}; the vault is as it was.") from error
+    _settle(place)
     return old is None
+
+
+def _settle(place: Place) -> None:
+    """Let the new name outlive a power cut."""
+    try:
+        os.fsync(place.folder)
+    except OSError as error:
+        # The note is in place and read from now on, so its writer must not be told that it is not.
+        logger.warning("%r is stored, but a power cut may undo it: %s", place.path, error.strerror)
 
 
 def _old_status(place: Place) -> os.stat_result | None:

@@ -13,8 +13,10 @@ from collections.abc import Iterable
 from collections.abc import Iterator
 from contextlib import ExitStack
 from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from api import guard
@@ -33,7 +35,6 @@ MAX_NOTE_BYTES = 1024 * 1024
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Not to hang on a pipe that is called a note.
 NOTE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-MAX_DEPTH = 32
 # On a walk: deleted or swapped while we looked, or not for us.
 PASSING = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM)
 EVERYTHING = frozenset(ALL)
@@ -52,6 +53,11 @@ class Found(NamedTuple):
     size: int
     modified: float
     signature: Signature
+
+    @property
+    def stem(self) -> str:
+        """The note's name without what makes it a note."""
+        return PurePosixPath(self.path).stem
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,7 @@ class Vault:
     def place(
         self, path: str, scopes: frozenset[str], writing: bool = False, make_folders: bool = False
     ) -> Iterator[Place]:
-        """Open the folder of the note ``path``, made when ``make_folders`` says so.
+        """Open the folder of the note ``path``, made when ``make_folders`` says so and left when the caller succeeds.
 
         Raises NoteError: BadPath, Refused, ScopeMissing, NotFound or VaultGone; for ``writing`` ReadOnly, NotStored.
         """
@@ -148,7 +154,7 @@ class Vault:
         folder = root
         for name in parts:
             if make_folders:
-                _make_folder(folder, name)
+                stack.enter_context(_made_folder(folder, name))
             folder = _open(name, FOLDER, folder)
             stack.callback(os.close, folder)
             if _identity(os.fstat(folder)) in refused:
@@ -180,7 +186,7 @@ class Vault:
         with os.scandir(folder) as entries:
             for entry in entries:
                 name = entry.name
-                if not _is_utf8(name) or guard.is_private((name,)):
+                if not guard.is_name(name) or not guard.fits(prefix + name) or guard.is_private((name,)):
                     continue
                 try:
                     if entry.is_dir(follow_symlinks=False):
@@ -192,7 +198,7 @@ class Vault:
                         raise _gone(error) from error
 
     def _walk_into(self, parent: int, here: tuple[str, ...], private: set[Identity]) -> Iterator[Found]:
-        if guard.is_private(here) or len(here) > MAX_DEPTH:
+        if guard.is_private(here):
             return
         folder = os.open(here[-1], FOLDER, dir_fd=parent)
         try:
@@ -237,26 +243,36 @@ def _open(name: str, flags: int, folder: int) -> int:
         raise _gone(error) from error
 
 
-def _make_folder(parent: int, name: str) -> None:
+@contextmanager
+def _made_folder(parent: int, name: str) -> Iterator[None]:
+    """Make a folder where there is none; it is removed again when what it was made for fails."""
+    made = _make_folder(parent, name)
+    try:
+        yield
+    except BaseException:
+        if made:
+            # Unless somebody else put something into it.
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=parent)
+        raise
+
+
+def _make_folder(parent: int, name: str) -> bool:
     """Make a folder that belongs to whom its parent belongs: the container's root is nobody on the NAS."""
     try:
         os.mkdir(name, 0o755, dir_fd=parent)
     except FileExistsError:
-        return
+        return False
     except OSError as error:
         raise NotStored(f"The folder {name!r} was not made: {error.strerror}.") from error
     owner = os.fstat(parent)
     if os.geteuid() == 0:
         os.chown(name, owner.st_uid, owner.st_gid, dir_fd=parent, follow_symlinks=False)
+    return True
 
 
 def _identity(status: os.stat_result) -> Identity:
     return status.st_dev, status.st_ino
-
-
-def _is_utf8(name: str) -> bool:
-    """Tell whether JSON can carry ``name``; a client could not ask for it otherwise."""
-    return name.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in name)
 
 
 def _gone(error: OSError | None) -> VaultGone:

@@ -9,9 +9,14 @@ from pathlib import Path
 
 import pytest
 from api import index
+from api.errors import VaultGone
 from api.index import Index
+from api.notes import Notes
+from api.scopes import ALL
 from api.vault import Found
+from api.vault import Place
 from api.vault import Vault
+from api.vault import read_bytes
 
 HOUR = 3600.0
 LOOK_AGAIN = index.LOOK_AGAIN_SECONDS
@@ -84,6 +89,45 @@ def test_note_that_may_still_change_is_read_once_more(notes: Index, reading: Rea
     reading.read.clear()
     found(notes, "house")
     assert reading.read == ["7.md"]
+
+
+def test_note_from_a_clock_that_was_set_back_is_read_once(notes: Index, reading: Reading) -> None:
+    """Its time stays in the future for long; the rest of its signature tells a change."""
+    write(reading.root / "7.md", "red boat", -HOUR)
+    found(notes, "house")
+    reading.read.clear()
+    found(notes, "house")
+    assert reading.read == []
+    write(reading.root / "7.md", "red house", -HOUR)
+    assert "7.md" in found(notes, "house")
+
+
+@pytest.fixture
+def own(reading: Reading, monkeypatch: pytest.MonkeyPatch) -> Iterator[Notes]:
+    """Return the notes as clients have them."""
+    monkeypatch.setattr(index, "LOOK_AGAIN_SECONDS", 0.0)
+    own = Notes(Vault(reading.root, reading.root / "exec"), "https://mcp.example.com")
+    yield own
+    own.close()
+
+
+def test_note_whose_disk_fails_for_a_moment_is_read_at_the_next_look(
+    own: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Meanwhile it is there by its name; and no other note suffers."""
+
+    def fail(place: Place) -> tuple[bytes, os.stat_result]:
+        if place.name == "7.md":
+            raise VaultGone("The vault is not there.")
+        return read_bytes(place)
+
+    def hits(word: str) -> set[str]:
+        return {result.id for result in own.search(word, 1000, frozenset(ALL)).results}
+
+    with monkeypatch.context() as failing:
+        failing.setattr("api.notes.read_bytes", fail)
+        assert len(hits("house")) == 99 and "7.md" in hits("7.md")
+    assert len(hits("house")) == 100
 
 
 def test_vault_is_not_looked_at_in_every_search(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import stat
 import time
@@ -141,6 +142,44 @@ def test_copy_cannot_be_written(tmp_path: Path, own_issuer: Issuer, caplog: pyte
     keys = Keys(own_issuer.url, tmp_path / "state" / "jwks.json")
     assert asyncio.run(keys.key("key-1"))
     assert "no copy on disk" in caplog.text
+
+
+def test_copy_that_fails_halfway_leaves_nothing(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Else a full disk would get one more file with each fetch."""
+
+    def full(*names: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.replace", full)
+    assert asyncio.run(copy.keys().key("key-1"))
+    assert "no copy on disk" in caplog.text
+    assert list(copy.file.parent.iterdir()) == []
+
+
+def test_failed_fetch_for_a_token_is_tried_again_soon(
+    copy: Copy, own_issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The keys do not stay stale until the next fetch of every five minutes."""
+    monkeypatch.setattr("api.jwks.COOLDOWN_SECONDS", 0.0)
+    monkeypatch.setattr("api.jwks.RETRY_SECONDS", 0.1)
+
+    async def become(keys: Keys, state: str) -> None:
+        async with asyncio.timeout(10):
+            while keys.state != state:
+                await asyncio.sleep(0.02)
+
+    async def fail_once(keys: Keys) -> None:
+        refreshing = asyncio.create_task(keys.refresh_for_ever())
+        await become(keys, "fresh")
+        own_issuer.status = 500
+        assert not await keys.key("unknown") and keys.state == "stale"
+        own_issuer.status = 200
+        await become(keys, "fresh")
+        refreshing.cancel()
+
+    asyncio.run(fail_once(copy.keys()))
 
 
 def test_unknown_keys_cost_few_fetches(copy: Copy, own_issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:

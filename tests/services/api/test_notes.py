@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -92,9 +93,12 @@ def test_half_a_surrogate_is_not_written(client: Client, service: Service) -> No
     assert not (service.vault / "surrogate.md").exists()
 
 
-def test_name_that_is_not_utf8_is_left_out(client: Client, folder: Path) -> None:
-    """A client could not ask for it; the others are listed."""
+def test_name_that_no_client_can_say_is_left_out(client: Client, folder: Path) -> None:
+    """Not UTF-8, odd or too long: it is not read, so it is not listed; the others are."""
     Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.md")).write_text("x")
+    for name in ("back\\slash.md", "tab\t.md", "next\x85line.md", f"{'x' * 240}.md"):
+        (folder / name).write_text("x")
+        problem(client.get(f"/api/notes/{folder.name}/{quote(name)}"), 403, "bad_path")
     client.answer("write", path=f"{folder.name}/good.md", text="# Good")
     assert [note["path"] for note in client.answer("list", folder=folder.name)["notes"]] == [f"{folder.name}/good.md"]
 
@@ -210,6 +214,19 @@ def test_emptied_vault_is_empty_and_not_gone(own_service: Service, own_issuer: I
         time.sleep(2.1)
         assert client.answer("list")["notes"] == []
         assert client.answer("write", path="first.md", text="x")["created"]
+
+
+def test_what_is_written_is_listed(client: Client, folder: Path) -> None:
+    """As deep as it may lie; what would be too deep is not written, also through a link."""
+    deepest = "/".join([folder.name, *["d"] * 31])
+    written = [f"{deepest}/note.md", f"{folder.name}/{'회' * 79}.md"]
+    for path in written:
+        assert client.put(f"/api/notes/{path}", json={"text": "# Here"}).status_code == 201
+    (folder / "link").symlink_to(folder.joinpath(*["d"] * 31))
+    for path in (f"{deepest}/d/note.md", f"{folder.name}/link/d/note.md"):
+        problem(client.put(f"/api/notes/{path}", json={"text": "x"}), 403, "bad_path")
+    assert not folder.joinpath(*["d"] * 32).exists()
+    assert {note["path"] for note in client.answer("list", folder=folder.name)["notes"]} == set(written)
 
 
 def test_folder_that_cannot_be_listed_hides_nothing_else(client: Client, folder: Path) -> None:

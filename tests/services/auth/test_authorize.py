@@ -141,10 +141,14 @@ def test_denial_goes_back_without_a_code(consent: tuple[Browser, httpx.Response]
 
 
 def test_cancel_needs_no_sign_in(client: OAuthClient) -> None:
-    """Who does not know the app can get away from it."""
-    browser = client.browser()
-    answer = browser.press(browser.get(client.authorize_url(Pkce())), "deny")
-    assert redirected(answer)["error"] == "access_denied"
+    """Who does not know the app can get away from it; the link carries what a refusal does."""
+    page = client.browser().get(client.authorize_url(Pkce()))
+    (cancel,) = re.findall(r'href="([^"]+)">Cancel<', page.text)
+    url = httpx.URL(html.unescape(cancel))
+    assert str(url.copy_with(query=None)) == client.redirect_uri
+    assert (url.params["error"], url.params["state"], url.params["iss"]) == (
+        "access_denied", "practice-state", client.issuer,
+    )  # fmt: skip
 
 
 def test_consent_shows_who_asks_for_what_and_where_it_leads(consent: tuple[Browser, httpx.Response]) -> None:
@@ -231,14 +235,27 @@ def test_the_cookie_changes_at_sign_in_and_is_for_servers_only(client: OAuthClie
 
 
 def test_pages_cannot_be_framed_scripted_or_kept(consent: tuple[Browser, httpx.Response]) -> None:
-    """The policy names what may load and where forms lead."""
+    """The policy names what may load."""
     headers = consent[1].headers
-    policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+    policy = policy_of(consent[1])
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert re.fullmatch(r"'sha256-[A-Za-z0-9+/=]+'", policy["style-src"])
-    assert policy["form-action"] == "'self' http://127.0.0.1:6276"
     assert headers["x-frame-options"] == "DENY"
     assert headers["cache-control"] == "no-store"
+
+
+def test_a_password_is_sent_to_this_service_alone(client: OAuthClient, consent: tuple[Browser, httpx.Response]) -> None:
+    """Forms elsewhere too lead nowhere else; but the consent page's, as the client may send the browser on."""
+    browser = client.browser()
+    sign_in = browser.get(client.authorize_url(Pkce()))
+    wrong = browser.get(client.authorize_url(Pkce(), redirect_uri="https://evil.example/"))
+    assert policy_of(sign_in)["form-action"] == policy_of(wrong)["form-action"] == "'self'"
+    assert "form-action" not in policy_of(consent[1])
+
+
+def policy_of(page: httpx.Response) -> dict[str, str]:
+    """Return the directives of a page's policy."""
+    return dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
 
 
 def test_a_clients_name_is_text(client: OAuthClient) -> None:
@@ -263,7 +280,7 @@ def test_pages_are_usable_by_keyboard_and_screen_reader(client: OAuthClient) -> 
     assert 'role="alert"' in wrong.text
     assert f'value="{NAME}"' in wrong.text
     assert "wrong" not in re.findall('value="([^"]*)"', wrong.text)
-    assert "src=" not in wrong.text and "href=" not in wrong.text
+    assert "src=" not in wrong.text and "<link" not in wrong.text
 
 
 @pytest.mark.parametrize("name", [NAME, "nobody", "", "x" * 5000, "ä\x00"])

@@ -103,6 +103,53 @@ def test_a_refresh_keeps_resource_and_scope(client: OAuthClient) -> None:
     assert client.refresh(less["refresh_token"]).json()["scope"] == "vault:read vault:write"
 
 
+def test_a_refresh_may_repeat_what_was_asked_for_at_first(client: OAuthClient) -> None:
+    """Also offline_access, which asks for what every client has; it adds nothing and takes nothing away."""
+    asked = "vault:read offline_access"
+    tokens = client.connect(NAME, PASSWORD, scope=asked)
+    for scope in (asked, "vault:read  vault:read", "offline_access"):
+        answer = client.refresh(tokens["refresh_token"], scope=scope)
+        assert answer.status_code == 200, answer.text
+        tokens = answer.json()
+        assert tokens["scope"] == "vault:read"
+    require(client.refresh(tokens["refresh_token"], scope=f"{asked} vault:write"), 400, "invalid_scope")
+
+
+def test_a_grant_for_another_resource_gives_nothing_for_this_one(auth: Auth, client: OAuthClient) -> None:
+    """As after the service moved to another URL: the person is asked anew (RFC 8707, section 2)."""
+    pkce = Pkce()
+    token, code = client.connect(NAME, PASSWORD)["refresh_token"], client.code(NAME, PASSWORD, pkce)
+
+    def move(resource: str) -> None:
+        with sqlite3.connect(auth.database) as database:
+            database.execute("UPDATE grants SET resource = ? WHERE client_id = ?", [resource, client.client_id])
+        database.close()
+
+    move("https://old.example/mcp")
+    require(client.refresh(token), 400, "invalid_grant")
+    require(client.redeem(code, pkce), 400, "invalid_grant")
+    move(client.resource)
+    assert client.refresh(token).status_code == 200
+
+
+@pytest.mark.parametrize("blank", [" ", "   "])
+def test_a_blank_scope_asks_for_nothing_more(client: OAuthClient, blank: str) -> None:
+    """It is as good as none: who allowed reading alone gives reading alone."""
+    tokens = client.connect(NAME, PASSWORD, scope="vault:read")
+    assert tokens["scope"] == "vault:read"
+    again = client.refresh(tokens["refresh_token"], scope=blank).json()
+    assert again["scope"] == "vault:read"
+
+
+def test_no_default_is_added_to_what_was_allowed(auth: Auth, client: OAuthClient) -> None:
+    """Whatever a grant holds, even nothing, is all that a refresh gives."""
+    token = client.connect(NAME, PASSWORD)["refresh_token"]
+    with sqlite3.connect(auth.database) as database:
+        database.execute("UPDATE grants SET scope = '' WHERE client_id = ?", [client.client_id])
+    database.close()
+    assert "scope" not in client.refresh(token).json()
+
+
 def test_a_refresh_token_expires(auth: Auth, client: OAuthClient) -> None:
     """After three access tokens' lives, 90 days here."""
     token = client.connect(NAME, PASSWORD)["refresh_token"]

@@ -1,5 +1,5 @@
 // The sign-in and consent pages in Chromium, driven as a person does. Reads from standard input what to do:
-// {chromium, name, password, port, screenshots, urls: {scenario: authorization request}}.
+// {chromium, name, password, port, onward, screenshots, urls: {scenario: authorization request}}.
 // Prints {scenario: what the client got back}; an exception is a test that failed.
 import { strict as assert } from 'node:assert'
 import { createServer } from 'node:http'
@@ -10,12 +10,19 @@ const given = JSON.parse(await text(process.stdin))
 const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true }
 const desk = { viewport: { width: 1280, height: 800 } }
 
-// The client: a program on this computer, to which the browser is sent back over plain http.
-const client = createServer((request, response) => {
+// The client: a program on this computer, to which the browser is sent back over plain http. One of its addresses
+// sends the browser on, as https://claude.ai/api/mcp/auth_callback does, to where no policy of the page's could name.
+const onward = `http://127.0.0.1:${given.onward}`
+function answer(request, response) {
+  if (request.url.startsWith('/onward') && request.headers.host !== new URL(onward).host) {
+    response.writeHead(302, { Location: `${onward}${request.url}` })
+    response.end()
+    return
+  }
   response.setHeader('Content-Type', 'text/html; charset=utf-8')
   response.end('<title>Client</title><p>Back at the client.</p>')
-})
-client.listen(given.port, '127.0.0.1')
+}
+const servers = [given.port, given.onward].map((port) => createServer(answer).listen(port, '127.0.0.1'))
 
 const browser = await chromium.launch({ executablePath: given.chromium, args: ['--no-sandbox'] })
 
@@ -45,7 +52,7 @@ async function back(page) {
 async function fits(page) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
   assert.equal(wide, 0, 'the page is wider than the screen')
-  for (const button of await page.getByRole('button').all()) {
+  for (const button of [...await page.getByRole('button').all(), ...await page.locator('a.button').all()]) {
     const box = await button.boundingBox()
     assert.ok(box.height >= 44, `${await button.textContent()} is ${box.height} px high`)
   }
@@ -104,8 +111,16 @@ const scenarios = {
     await fill(page, given.password)
     await page.getByRole('button', { name: 'Sign out' }).click()
     await page.getByLabel('Password').waitFor()
-    // The fields are required, yet nobody needs to fill them to go away.
-    await page.getByRole('button', { name: 'Cancel' }).click()
+    await page.getByRole('link', { name: 'Cancel' }).click()
+    return back(page)
+  },
+  async allowOnward(page) {
+    await fill(page, given.password)
+    await page.getByRole('button', { name: 'Allow' }).click()
+    return back(page)
+  },
+  async cancelOnward(page) {
+    await page.getByRole('link', { name: 'Cancel' }).click()
     return back(page)
   },
   async keyboard(page) {
@@ -171,6 +186,6 @@ async function playAll() {
 }
 await Promise.all([playAll(), playAll(), playAll()])
 await browser.close()
-client.close()
+servers.forEach((server) => server.close())
 console.log(JSON.stringify(outcomes))
 process.exit(0)

@@ -21,6 +21,8 @@ SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 LONG_NAME = "Practice client " + "of the Department of Exceedingly Long Names " * 2 + "W" * 12
 ALLOWED = ("allow", "wrongPassword", "keyboard")
 DENIED = ("deny", "otherPerson", "phone")
+#: To a client that sends the browser on to another address, as its code or the refusal came.
+ONWARD = ("allowOnward", "cancelOnward")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,14 @@ class Visits:
 
     client: OAuthClient
     pkce: Pkce
+    onward: str
     outcomes: dict[str, str]
 
     def answer(self, scenario: str) -> dict[str, str]:
         """Return the parameters with which the browser came back; fail with what went wrong in it."""
         outcome = self.outcomes[scenario]
-        assert outcome.startswith(f"{self.client.redirect_uri}?"), outcome
+        expected = self.onward if scenario in ONWARD else self.client.redirect_uri
+        assert outcome.startswith(f"{expected}?"), outcome
         return dict(httpx.URL(outcome).params)
 
 
@@ -43,15 +47,18 @@ def visit_pages(issuer: str, http: httpx.Client, base: str) -> Visits:
     chromium = shutil.which("chromium")
     assert chromium, "chromium is missing; install it with: apt-get install chromium"
     client = OAuthClient(issuer, http, base, redirect_uri=f"http://127.0.0.1:{free_port()}/callback")
-    client.register().raise_for_status()
+    onward = httpx.URL(client.redirect_uri).copy_with(path="/onward")
+    client.register(redirect_uris=[client.redirect_uri, str(onward)]).raise_for_status()
     pkce = Pkce()
-    urls = {name: _public(client, pkce) for name in (*ALLOWED, *DENIED)}
+    urls = {name: _public(client, pkce, redirect_uri=str(onward)) for name in ONWARD}
+    urls |= {name: _public(client, pkce) for name in (*ALLOWED, *DENIED)}
     urls["deny"] = _public(client, pkce, scope="vault:read vault:write exec:read")
     urls["badRequest"] = _public(client, pkce, redirect_uri="https://evil.example/callback")
     other = OAuthClient(issuer, http, base, redirect_uri=client.redirect_uri)
     other.register(client_name=LONG_NAME).raise_for_status()
     urls["phone"] = _public(other, pkce)
-    return Visits(client, pkce, _visited(chromium, client, urls))
+    there = onward.copy_with(port=free_port())
+    return Visits(client, pkce, str(there), _visited(chromium, client, urls, there.port))
 
 
 def _public(client: OAuthClient, pkce: Pkce, **changes: str) -> str:
@@ -59,7 +66,7 @@ def _public(client: OAuthClient, pkce: Pkce, **changes: str) -> str:
     return client.authorize_url(pkce, **changes).replace(client.base, client.issuer, 1)
 
 
-def _visited(chromium: str, client: OAuthClient, urls: dict[str, str]) -> dict[str, str]:
+def _visited(chromium: str, client: OAuthClient, urls: dict[str, str], onward: int | None) -> dict[str, str]:
     """Return what pages.mjs says of each scenario."""
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     given = {
@@ -67,6 +74,7 @@ def _visited(chromium: str, client: OAuthClient, urls: dict[str, str]) -> dict[s
         "name": NAME,
         "password": PASSWORD,
         "port": httpx.URL(client.redirect_uri).port,
+        "onward": onward,
         "screenshots": str(SCREENSHOTS),
         "urls": urls,
     }

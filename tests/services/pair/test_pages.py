@@ -69,6 +69,14 @@ def test_person_does_not_allow(visits: Visits, scenario: str) -> None:
     assert "code" not in answer
 
 
+def test_client_may_send_the_browser_on(visits: Visits) -> None:
+    """To another host, or to an app of its own scheme; Chromium holds all of that to a policy on forms."""
+    redirect_uri = str(httpx.URL(visits.client.redirect_uri).copy_with(path="/onward"))
+    code = visits.answer("allowOnward")["code"]
+    assert visits.client.redeem(code, visits.pkce, redirect_uri=redirect_uri).status_code == 200
+    assert visits.answer("cancelOnward")["error"] == "access_denied"
+
+
 def test_browser_is_not_sent_where_nobody_registered(visits: Visits) -> None:
     """It stays on a page that says so."""
     assert visits.outcomes["badRequest"].startswith(f"{visits.client.issuer}/authorize?")

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from anyio.to_thread import run_sync
 from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import AccessDeniedError
 from authlib.oauth2.rfc6749 import UnsupportedResponseTypeError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -73,9 +74,12 @@ def _show(visit: Visit, status: int = 200, message: str = "", name: str = "") ->
             empty = not user_names(provider.connection)
     except OAuth2Error as error:
         return _answer_error(visit, error)
-    values = {"visit": visit, "empty": empty, "message": message, "name": name, **_client_values(grant)}
-    template = "sign_in.html" if user is None else "consent.html"
-    response = page(template, status, grant.redirect_uri, user=user, **values)
+    values = {"visit": visit, **_client_values(grant)}
+    if user is None:
+        cancel = _error_location(visit, grant.redirect_uri, _denied(visit, grant))
+        response = page("sign_in.html", status, empty=empty, message=message, name=name, cancel=cancel, **values)
+    else:
+        response = page("consent.html", status, user=user, **values)
     set_cookie(visit.service, response, visit.cookie)
     return response
 
@@ -150,26 +154,32 @@ def _validated(provider: Provider, request: WebRequest) -> CodeGrant:
 
 def _answer(visit: Visit, grant: CodeGrant, user: User | None) -> Response:
     """Send the browser back with a code, or raise AccessDeniedError without a user."""
-    try:
-        _, _, headers = grant.create_authorization_response(grant.redirect_uri, user)
-    except OAuth2Error as error:
-        error.state = visit.request.payload.state
-        raise
-    if user is not None:
-        log.info("%s allowed the client %s: %s.", user.name, grant.client.id, grant.request.scope)
-    return _back(visit, dict(headers)["Location"])
+    if user is None:
+        raise _denied(visit, grant)
+    _, _, headers = grant.create_authorization_response(grant.redirect_uri, user)
+    log.info("%s allowed the client %s: %s.", user.name, grant.client.id, grant.request.scope)
+    return _seen_other(_from_here(visit, dict(headers)["Location"]))
+
+
+def _denied(visit: Visit, grant: CodeGrant) -> AccessDeniedError:
+    return AccessDeniedError(redirect_uri=grant.redirect_uri, state=visit.request.payload.state)
 
 
 def _answer_error(visit: Visit, error: OAuth2Error) -> Response:
     """Send an error back to the client, or show it when the client or its redirect URI is wrong."""
     if not error.redirect_uri:
         return _error_page(error)
-    return _back(visit, add_params_to_uri(error.redirect_uri, error.get_body()))
+    return _seen_other(_error_location(visit, error.redirect_uri, error))
 
 
-def _back(visit: Visit, location: str) -> Response:
-    """Redirect to the client, with who sends it (RFC 9207, section 2)."""
-    return _seen_other(add_params_to_uri(location, [("iss", visit.service.settings.issuer)]))
+def _error_location(visit: Visit, redirect_uri: str, error: OAuth2Error) -> str:
+    """Return the client's address with an error."""
+    return _from_here(visit, add_params_to_uri(redirect_uri, error.get_body()))
+
+
+def _from_here(visit: Visit, location: str) -> str:
+    """Return the client's address with who sends the browser there (RFC 9207, section 2)."""
+    return add_params_to_uri(location, [("iss", visit.service.settings.issuer)])
 
 
 def _seen_other(location: str) -> Response:

@@ -15,6 +15,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -24,9 +25,11 @@ from api.oauth.clients import readable_name
 from api.oauth.limits import Limit
 from api.oauth.messages import read_json
 
-#: Bounds of a fetch: bytes, seconds for each step and for all.
+#: Bounds of a fetch: bytes, seconds for each step, the name's resolution among them, and for all others together.
 LARGEST = 10 * 1024
 STEP, TIME = 3.0, 5.0
+#: How many are fetched in a minute, for one address and for all.
+EACH, ALL = 10, 60
 #: How long a document is used, in seconds, and how many are kept.
 CACHED, MOST_CACHED = 600, 100
 
@@ -44,15 +47,16 @@ class ClientDocuments:
         self._connect = connect or connect_to_public
         self._cache: dict[str, tuple[float, Client]] = {}
         self._lock = threading.Lock()
-        self._limit = Limit(30, 60)
+        self._each, self._all = Limit(EACH, 60), Limit(ALL, 60)
 
-    def client(self, url: str) -> Client:
-        """Return the client that the document at ``url`` describes, or raise DocumentError."""
+    def client(self, url: str, address: str) -> Client:
+        """Return the client that the document at ``url`` describes, or raise DocumentError; ``address`` asks for it."""
+        check_url(url)
         with self._lock:
             expires, client = self._cache.get(url, (0.0, None))
         if client is not None and expires > time.monotonic():
             return client
-        if self._limit.take():
+        if self._each.take(address) or self._all.take():
             raise DocumentError("Too many documents are asked for; try again in a minute.")
         client = read_document(url, self._fetch(url))
         with self._lock:
@@ -63,7 +67,6 @@ class ClientDocuments:
         return client
 
     def _fetch(self, url: str) -> bytes:
-        check_url(url)
         parts = urlsplit(url)
         try:
             connection = self._connect(parts.hostname or "")
@@ -108,11 +111,26 @@ class PinnedConnection(http.client.HTTPSConnection):
 
 def connect_to_public(host: str) -> PinnedConnection:
     """Return a connection to ``host`` when all its addresses are public, or raise DocumentError."""
-    found = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    addresses = [str(entry[4][0]) for entry in found]
+    addresses = _addresses(host)
     if not addresses or not all(is_public(address) for address in addresses):
         raise DocumentError("The client's document is not on the public Internet.")
     return PinnedConnection(host, addresses[0])
+
+
+def _addresses(host: str) -> list[str]:
+    """Return what ``host`` resolves to; raises OSError, after STEP too: a stranger's server answers as it likes."""
+    found: Future[list[str]] = Future()
+
+    def resolve() -> None:
+        try:
+            entries = socket.getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+            found.set_result([str(entry[4][0]) for entry in entries])
+        except (OSError, UnicodeError) as error:
+            found.set_exception(error)
+
+    # The system's resolver takes no limit; one that is too slow is left behind.
+    threading.Thread(target=resolve, name="resolve", daemon=True).start()
+    return found.result(STEP)
 
 
 def is_public(address: str) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
 from typing import TYPE_CHECKING
 
 from authlib.oauth2.rfc6749 import AuthorizationCodeGrant
@@ -16,6 +15,7 @@ from api.oauth.clients import AUTH_METHODS
 from api.oauth.clients import Client
 from api.oauth.grants import Credential
 from api.oauth.messages import WebRequest
+from api.oauth.scopes import refreshed_scope
 from api.oauth.users import User
 from api.oauth.users import user_by_id
 
@@ -47,6 +47,7 @@ class CodeGrant(AuthorizationCodeGrant):
     """Codes: a minute long, for one use; a second use revokes what came of the first (RFC 6749, section 4.1.2)."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    request: WebRequest
     server: Provider
 
     @staticmethod
@@ -55,8 +56,7 @@ class CodeGrant(AuthorizationCodeGrant):
         asked = request.payload.redirect_uri
         if asked and not client.check_redirect_uri(asked):
             raise InvalidRequestError("This app is not registered for the address that it wants to send you to.")
-        redirect_uri: str = AuthorizationCodeGrant.validate_authorization_redirect_uri(request, client)
-        return redirect_uri
+        return AuthorizationCodeGrant.validate_authorization_redirect_uri(request, client)
 
     def save_authorization_code(self, code: str, request: WebRequest) -> None:
         """Keep the code's hash in a new grant."""
@@ -74,7 +74,7 @@ class CodeGrant(AuthorizationCodeGrant):
 
     def query_authorization_code(self, code: str, client: Client) -> Credential | None:
         """Return a code that ``client`` may redeem."""
-        return usable(self.server.connection, grants.find_code(self.server.connection, code), client)
+        return usable(self.server, grants.find_code(self.server.connection, code), client)
 
     def delete_authorization_code(self, authorization_code: Credential) -> None:
         """Let the code never be redeemed again."""
@@ -90,17 +90,21 @@ class RefreshGrant(RefreshTokenGrant):
 
     TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
     INCLUDE_NEW_REFRESH_TOKEN = True
+    request: WebRequest
     server: Provider
 
     def validate_token_request(self) -> None:
         """Check the token, the scope and the resource."""
+        data = self.request.payload.data
+        # Some clients repeat all that they asked for at first, also what no grant holds.
+        data["scope"] = refreshed_scope(data.get("scope"))
         super().validate_token_request()
         self.server.check_resource(self.request)
 
     def authenticate_refresh_token(self, refresh_token: str) -> Credential | None:
         """Return a token that the client may redeem."""
         found = grants.find_refresh_token(self.server.connection, refresh_token)
-        return usable(self.server.connection, found, self.request.client)
+        return usable(self.server, found, self.request.client)
 
     def authenticate_user(self, refresh_token: Credential) -> User | None:
         """Return who allowed it."""
@@ -111,12 +115,15 @@ class RefreshGrant(RefreshTokenGrant):
         grants.use_refresh_token(self.server.connection, refresh_token)
 
 
-def usable(connection: sqlite3.Connection, found: Credential | None, client: Client) -> Credential | None:
-    """Return a code or refresh token that ``client`` may redeem; revoke its family when it was redeemed before."""
+def usable(server: Provider, found: Credential | None, client: Client) -> Credential | None:
+    """Return a code or refresh token that ``client`` may redeem; revoke its family when it was redeemed before.
+
+    One that was given for another resource, under another OAUTH_ISSUER, gives nothing here (RFC 8707, section 2).
+    """
     if found is None or found.client_id != client.id:
         return None
     if found.used:
-        grants.revoke(connection, found.grant_id)
+        grants.revoke(server.connection, found.grant_id)
         log.warning("The client %s used a code or refresh token twice: all its family is revoked.", client.id)
         return None
-    return None if found.expired else found
+    return None if found.expired or found.resource != server.settings.resource else found

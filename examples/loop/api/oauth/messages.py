@@ -104,13 +104,13 @@ async def read_form(request: Request) -> Parameters:
 def parse(text: bytes) -> Parameters:
     """Return the OAuth parameters in a query or form, or raise InvalidRequestError (RFC 6749, sections 3.1 and 3.2).
 
-    Unknown parameters are ignored, empty ones count as absent, none may come twice.
+    Unknown parameters are ignored, empty ones count as absent, and so does a blank scope; none may come twice.
     """
     data: dict[str, str] = {}
     resources: list[str] = []
     for name, value in pairs(text):
         allowed = _PARAMETERS.get(name)
-        if allowed is None:
+        if allowed is None or (name == "scope" and not value.strip()):
             continue
         if not allowed.fullmatch(value):
             raise InvalidRequestError(f"The parameter {name} has characters that it must not have.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from jinja2 import Environment
 from jinja2 import FileSystemLoader
@@ -23,20 +22,19 @@ _environment = Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True,
 _environment.globals["style"] = Markup(_STYLE)
 
 
-def page(template: str, status: int = 200, redirect_uri: str = "", **values: object) -> HTMLResponse:
-    """Return a page. A form on it may lead to ``redirect_uri``, as browsers hold redirects to form-action too."""
+def page(template: str, status: int = 200, **values: object) -> HTMLResponse:
+    """Return a page. Forms lead to this service alone, but those of the consent page."""
     html = _environment.get_template(template).render(values)
-    return HTMLResponse(html, status, headers={**_headers(redirect_uri), **NO_STORE})
+    return HTMLResponse(html, status, headers={**_headers(template), **NO_STORE})
 
 
-def _headers(redirect_uri: str) -> dict[str, str]:
-    policy = [
-        "default-src 'none'",
-        f"style-src 'sha256-{_STYLE_HASH}'",
-        f"form-action 'self' {_source(redirect_uri)}".rstrip(),
-        "frame-ancestors 'none'",
-        "base-uri 'none'",
-    ]
+def _headers(template: str) -> dict[str, str]:
+    policy = ["default-src 'none'", f"style-src 'sha256-{_STYLE_HASH}'", "frame-ancestors 'none'", "base-uri 'none'"]
+    if template != "consent.html":
+        # Chromium holds every redirect that follows a form to this, also those by which a client sends the browser on,
+        # as Claude's does to its app, claude:. Nobody can name such a place beforehand, so the consent page has no
+        # such directive; from the sign-in page a link leads to the client.
+        policy.append("form-action 'self'")
     return {
         "Content-Security-Policy": "; ".join(policy),
         "X-Frame-Options": "DENY",
@@ -44,9 +42,3 @@ def _headers(redirect_uri: str) -> dict[str, str]:
         # Not no-referrer: browsers then send forms with the origin "null".
         "Referrer-Policy": "same-origin",
     }
-
-
-def _source(redirect_uri: str) -> str:
-    url = urlsplit(redirect_uri)
-    # The policy's grammar has no IPv6 addresses.
-    return "http:" if ":" in (url.hostname or "") else redirect_uri and f"{url.scheme}://{url.netloc}"

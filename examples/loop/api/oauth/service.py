@@ -45,14 +45,14 @@ class Service:
         with self.database.transaction() as connection:
             yield Provider(self.settings, self.keys, connection, known)
 
-    def client_document(self, client_id: str, fetch: bool) -> tuple[Client, ...]:
+    def client_document(self, client_id: str, address: str | None = None) -> tuple[Client, ...]:
         """Return the client whose id is a URL, when such clients are allowed; raises DocumentError.
 
-        /token and /revoke do not fetch: they compare the id with what /authorize has kept.
+        Without an address nothing is fetched: /token and /revoke compare the id with what /authorize has kept.
         """
         if not self.settings.client_documents or not client_id.startswith("https://"):
             return ()
-        return (self.documents.client(client_id) if fetch else Client(client_id, "", ()),)
+        return (Client(client_id, "", ()) if address is None else self.documents.client(client_id, address),)
 
     def maintain(self) -> None:
         """Prune the database and retire keys; what cannot be done now is done the next time."""

@@ -44,7 +44,7 @@ async def _answer(request: Request, answer: Answer) -> Response:
 
 
 def _in_transaction(service: Service, request: WebRequest, answer: Answer) -> Response:
-    known = service.client_document(request.payload.client_id or "", fetch=False)
+    known = service.client_document(request.payload.client_id or "")
     # An error that Authlib answers ends the transaction well: what a replay revokes stays revoked.
     with service.provider(*known) as provider:
         response: Response = answer(provider, request)

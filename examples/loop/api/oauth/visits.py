@@ -53,15 +53,16 @@ def read_visit(service: Service, request: Request) -> Visit:
     if len(query) > LIMIT:
         raise InvalidRequestError("The request is too long.")
     parameters = parse(query)
+    address = client_address(request)
     try:
-        known = service.client_document(parameters.data.get("client_id", ""), fetch=True)
+        known = service.client_document(parameters.data.get("client_id", ""), address)
     except DocumentError as error:
         raise InvalidRequestError(str(error)) from error
     return Visit(
         service=service,
         query=query.decode("ascii"),
         cookie=_cookie(service, request.cookies) or new_secret(),
-        address=client_address(request),
+        address=address,
         request=WebRequest("GET", f"{service.settings.issuer}/authorize", request.headers, parameters),
         known=known,
     )

@@ -1,0 +1,3 @@
+from collections.abc import Iterable
+
+def add_params_to_uri(uri: str, params: Iterable[tuple[str, str]], fragment: bool = False) -> str: ...
