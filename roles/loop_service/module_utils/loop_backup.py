@@ -29,6 +29,7 @@ def create(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
     database, keys, directory = params["database"], params["keys"], params["directory"]
     if check_mode or not (os.path.exists(database) or os.path.isdir(keys)):
         return {"changed": check_mode, "backup": ""}
+    refuse_links(database, keys)
     for left in names(directory, PARTIAL):  # by a process that was killed
         shutil.rmtree(os.path.join(directory, left), ignore_errors=True)
     name = _new_name(directory)
@@ -40,7 +41,9 @@ def create(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
                 os.mkdir(os.path.join(partial, "keys"))
                 for name_of_key in key_files(keys):
                     shutil.copy2(os.path.join(keys, name_of_key), os.path.join(partial, "keys", name_of_key))
+                    sync(os.path.join(partial, "keys", name_of_key))
             os.rename(partial, os.path.join(directory, name))
+            sync(directory)
     except OSError as error:
         raise Problem(
             f"No backup could be made in {directory} ({error}): free space on the NAS; nothing was touched."
@@ -63,6 +66,14 @@ def refresh(backup: str, database: str) -> None:
         sync(newer)
         os.rename(newer, copy)
         sync(backup)
+
+
+def refuse_links(*paths: str) -> None:
+    """Raise a Problem for a path that is a link: who writes it is not root, and could lead root anywhere by it."""
+    for path in filter(os.path.islink, paths):
+        raise Problem(
+            f"{path} is a link to {os.readlink(path)}, and root follows none there: put what it leads to in its place."
+        )
 
 
 def sync(path: str) -> None:

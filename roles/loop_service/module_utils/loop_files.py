@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from ansible.module_utils.loop_backup import COMPANIONS
 from ansible.module_utils.loop_backup import key_files
+from ansible.module_utils.loop_backup import refuse_links
 from ansible.module_utils.loop_backup import sync
 from ansible.module_utils.loop_problem import Problem
 
@@ -30,6 +31,7 @@ class Files:
         self._targets: list[str] = []
         if not os.path.isdir(source):
             raise Problem(f"the backup {source} cannot be put in place (there is no such directory)")
+        refuse_links(database, keys)
         try:
             if os.path.exists(copy):
                 owner = os.stat(database if os.path.exists(database) else os.path.dirname(database))
@@ -65,6 +67,7 @@ class Files:
 
     def put(self) -> None:
         """Put the files in place, each at once, and remove what is of no use any more; raise a Problem."""
+        refuse_links(self._database, self._keys)  # the service had some time since
         try:
             self._put_database()
             self._put_keys()
