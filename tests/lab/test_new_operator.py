@@ -15,6 +15,7 @@ import pytest
 
 from loopdeploy.lab import LAB_PASSWORD
 from tests.lab.bare import HOME
+from tests.lab.bare import NAS_PYTHONS
 from tests.lab.bare import bare
 from tests.lab.conftest import STATE
 from tests.lab.conftest import Nas
@@ -104,9 +105,10 @@ def operator() -> Iterator[Operator]:
     shutil.rmtree(directory)
 
 
-def test_from_an_empty_directory_to_two_healthy_services(empty_nas: Nas, operator: Operator) -> None:
+@pytest.mark.parametrize("python", NAS_PYTHONS)
+def test_from_an_empty_directory_to_two_healthy_services(empty_nas: Nas, operator: Operator, python: str) -> None:
     """On a NAS with Python 3.8, without requests, SFTP or a home directory."""
-    with bare(empty_nas) as python:
+    with bare(empty_nas, python):
         operator.init(empty_nas)
         vault = operator.desk / "inventory" / "production" / "group_vars" / "loop" / "vault.yml"
         assert vault.stat().st_mode & 0o777 == 0o600
