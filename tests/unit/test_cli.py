@@ -248,3 +248,19 @@ def test_interruption_of_the_import_shows_no_traceback(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert "Traceback" not in process.communicate(timeout=30)[1]
     assert process.returncode == 130
+
+
+def test_no_command_writes_its_memory_to_a_disk(tmp_path: Path) -> None:
+    """Passwords are in it; a kernel that hands a core dump to a program minds no limit but 1."""
+    program = """
+import atexit, resource, sys
+from loopdeploy.__main__ import main
+resource.setrlimit(resource.RLIMIT_CORE, [resource.getrlimit(resource.RLIMIT_CORE)[1]] * 2)
+atexit.register(lambda: print(*resource.getrlimit(resource.RLIMIT_CORE)))
+sys.argv[1:] = ["status", "-i", "nowhere"]
+main()
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 2 and "There is no inventory" in result.stderr
+    soft, hard = result.stdout.split()
+    assert soft == ("0" if hard == "0" else "1")
