@@ -107,6 +107,22 @@ def test_ansible_reads_the_inventory_as_it_was_answered(nas: FakeNas, files: dic
     assert (read["vault_ssh_password"], read["vault_sudo_password"], read["ansible_port"]) == (SSH, SUDO, 22)
 
 
+@pytest.mark.parametrize(
+    ("address", "name"), [("nas.lan", "loopdeploy_nas.lan"), ("fd00::1%eth0", "loopdeploy_fd00__1_eth0")]
+)
+def test_each_nas_has_a_key_of_its_own(nas: FakeNas, files: dict[str, str], address: str, name: str) -> None:
+    """Whoever has the one must not get into the other; ssh takes a `%` in a file's name for something else."""
+    scripted(nas, files)
+    hosts = PRODUCTION / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("nas.lan", address))
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    vault = ["--vault-password-file", files["vault-password"]]
+    command = [ansible, "nas", "-i", str(PRODUCTION), *vault, "-m", "debug", "-a", "var=loop_service_ssh_key"]
+    env = {**os.environ, "HOME": str(nas.directory), "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg")}
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    assert f'"loop_service_ssh_key": "~/.ssh/{name}"' in shown.stdout
+
+
 def test_variables_come_with_loopdeploy_and_the_public_url_from_the_operator(
     nas: FakeNas, files: dict[str, str]
 ) -> None:
