@@ -9,8 +9,10 @@ def main() -> None:
     """Run the command; Ctrl-C ends it without a traceback while Python still imports it, too."""
     try:
         from loopdeploy.cli import main as command
+        from loopdeploy.core_dumps import prevent_core_dumps
     except KeyboardInterrupt:
         sys.exit(130)
+    prevent_core_dumps()
     command()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from loopdeploy.errors import InterruptedRunError
+from loopdeploy.errors import LoopdeployError
 from loopdeploy.lab import lab
 from loopdeploy.options import SERVICES
 from loopdeploy.options import pass_target
@@ -43,10 +44,14 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; Ctrl-C ends it with its exit code also where no playbook runs that sees to it itself.
 
-        A file or an output that the system refuses is a sentence, too.
+        A file or an output that the system refuses is a sentence, too; and what an error advises names the inventory.
         """
+        # Made here, so that an option behind the verb is known here, too.
+        target = ctx.ensure_object(Target)
         try:
             return super().invoke(ctx)
+        except LoopdeployError as error:
+            raise type(error)(target.advised(error.message)) from error
         except KeyboardInterrupt as interrupt:
             raise InterruptedRunError("Interrupted before it was done: call it again.") from interrupt
         except BrokenPipeError:  # who reads the output has enough; click sees to it

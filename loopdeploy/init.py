@@ -16,6 +16,7 @@ from loopdeploy.new_inventory import KNOWN_HOSTS
 from loopdeploy.new_inventory import Answers
 from loopdeploy.new_inventory import address_and_port
 from loopdeploy.new_inventory import existing
+from loopdeploy.new_inventory import has_variables
 from loopdeploy.new_inventory import pin
 from loopdeploy.new_inventory import require_room
 from loopdeploy.new_inventory import write_inventory
@@ -37,6 +38,9 @@ from loopdeploy.vault_file import new_password
 FINGERPRINT_OPTION = "--host-key-fingerprint"
 # What cannot be taken for an option of ssh, or for a template.
 PLAIN = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:@%\\\[\]-]*")
+# An issuer of OAuth, which clients compare byte by byte with what they make of it: small letters, and no port that goes
+# without saying.
+PUBLIC_URL = re.compile(r"https://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?!443$)[1-9][0-9]{0,4})?")
 
 
 @click.command()
@@ -45,6 +49,7 @@ PLAIN = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:@%\\\[\]-]*")
 @click.option("--address", metavar="HOST", help="Name or address of the NAS.")
 @click.option("--port", type=click.IntRange(1, 65535), help="Its SSH port.")
 @click.option("--login", metavar="USER", help="A login of DSM's group administrators.")
+@click.option("--public-url", metavar="URL", help="https:// and the name under which the services are public.")
 @click.option("--ssh-password-file", metavar="FILE", help="File with the login's password; `-` is standard input.")
 @click.option("--sudo-password-file", metavar="FILE", help="File with the sudo password, where it is another one.")
 @click.option("--openai-api-key-file", metavar="FILE", help="File with the OpenAI API key; before the `.env`.")
@@ -59,6 +64,7 @@ def init(
     address: str | None,
     port: int | None,
     login: str | None,
+    public_url: str | None,
     host_key_fingerprint: str | None,
     replace: bool,
     only_pin: bool,
@@ -82,8 +88,9 @@ def init(
     address = _plain(address or ask("Address of the NAS", "--address"), "--address")
     port = port or _port()
     login = _plain(login or ask("Login", "--login"), "--login")
+    public_url = _public_url(public_url, directory)
     host_key = _host_key(address, port, host_key_fingerprint)
-    answers = Answers(address, port, login, host_key, secrets=_secrets(files))
+    answers = Answers(address, port, login, public_url, host_key, secrets=_secrets(files))
     for sentence in write_inventory(directory, answers, _new_vault_password(target)):
         click.echo(_advised(sentence, directory), err=True)
     written = f"The inventory {directory} is written and its vault encrypted: go on with `loopdeploy bootstrap`."
@@ -126,6 +133,19 @@ def _port() -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
         raise SetupError(f"{text!r} is no port: give --port a number from 1 to 65535.")
     return int(text)
+
+
+def _public_url(given: str | None, directory: Path) -> str | None:
+    """Return what was ``given``, or typed; None where the inventory in ``directory`` has its own already."""
+    if given is None and has_variables(directory):
+        return None
+    url = given or ask("Public URL of the services (https://NAME)", "--public-url")
+    if not PUBLIC_URL.fullmatch(url):
+        raise SetupError(
+            f"{url!r} is no public URL: give --public-url https:// and a name in small letters, a port where it is not"
+            " 443, and nothing behind that, no slash either."
+        )
+    return url
 
 
 def _host_key(address: str, port: int, fingerprint: str | None) -> HostKey:

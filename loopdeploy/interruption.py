@@ -13,12 +13,12 @@ from typing import Any
 # Seconds that ansible-playbook gets to end its workers. They have process groups of their own, so that
 # ansible-runner, which kills one group, would leave them at work.
 GRACE = 10.0
-# The last one comes when the terminal is closed.
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# SIGQUIT comes of Ctrl-\, SIGHUP when the terminal is closed.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class Interruption:
-    """Turns SIGINT, SIGTERM and SIGHUP into an orderly end of ansible-playbook for as long as it is entered."""
+    """Turns each of SIGNALS into an orderly end of ansible-playbook for as long as it is entered."""
 
     def __init__(self) -> None:
         self.pid: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
@@ -23,6 +24,8 @@ from loopdeploy.writing import write_file
 
 TEMPLATE = CONTENT / "inventory" / "production"
 VARIABLES = Path("group_vars", "loop", "main.yml")
+# The variable in that file, with the lines that belong to it.
+PUBLIC_URL = re.compile(rb"^loop_public_url:.*\n?(?:[ \t]+\S.*\n?)*", re.MULTILINE)
 # The variables that `bootstrap` writes, of the host that HOSTS names.
 LOGIN = Path("host_vars", "nas", "login.yml")
 # Ansible would read a file of another ending in this directory as a list of hosts.
@@ -55,6 +58,8 @@ class Answers:
     address: str
     port: int
     login: str
+    # None keeps the one that is there.
+    public_url: str | None
     host_key: HostKey
     secrets: dict[str, str] = field(repr=False)
 
@@ -66,9 +71,18 @@ def existing(directory: Path) -> list[Path]:
     """
     if directory.exists() and not directory.is_dir():
         raise SetupError(f"{directory} is a file: name a directory for the inventory.")
+    hosts = [directory / "hosts.yml"] if _is_filled_in(directory) else []
+    return [*hosts, *filter(Path.exists, [vault_file(directory)])]
+
+
+def _is_filled_in(directory: Path) -> bool:
     hosts = directory / "hosts.yml"
-    filled_in = hosts.exists() and BLANK.encode() not in hosts.read_bytes()
-    return [*([hosts] if filled_in else []), *filter(Path.exists, [vault_file(directory)])]
+    return hosts.exists() and BLANK.encode() not in hosts.read_bytes()
+
+
+def has_variables(directory: Path) -> bool:
+    """Return whether ``directory`` has variables of its own: those of a clone that nobody filled in are others'."""
+    return _is_filled_in(directory) and (directory / VARIABLES).exists()
 
 
 def require_room(directory: Path) -> None:
@@ -86,15 +100,23 @@ def write_inventory(directory: Path, answers: Answers, vault_password: bytes) ->
     Return what was done with what was there, each a sentence.
     """
     done = [*_kept_vault(directory), *_forgotten_login(directory)]
-    variables = directory / VARIABLES
-    if not variables.exists():
-        write_file(variables, (TEMPLATE / VARIABLES).read_bytes(), 0o644)
+    if answers.public_url:
+        write_file(directory / VARIABLES, _variables(directory, answers.public_url), 0o644)
     pin(directory, answers.host_key)
     text = HEAD + "".join(secret_line(name, value) for name, value in answers.secrets.items())
     close_vault(vault_file(directory), text, vault_password)
     hosts = HOSTS.format(address=_quoted(answers.address), port=answers.port, login=_quoted(answers.login))
     write_file(directory / "hosts.yml", hosts.encode(), 0o644)
     return done
+
+
+def _variables(directory: Path, public_url: str) -> bytes:
+    """Return the variables that are there, or else loopdeploy's own, with ``public_url``."""
+    file = directory / VARIABLES
+    text = (file if file.exists() else TEMPLATE / VARIABLES).read_bytes()
+    line = f"loop_public_url: {public_url}\n".encode()
+    changed, found = PUBLIC_URL.subn(line, text)
+    return changed if found else text.rstrip() + b"\n" + line
 
 
 def _kept_vault(directory: Path) -> Iterator[str]:

@@ -9,9 +9,13 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from typing import TypeVar
 
 from loopdeploy.errors import SetupError
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
 
 T = TypeVar("T")
 
@@ -38,17 +42,30 @@ def recall(inventory: Path) -> str | None:
 def remember(inventory: Path, password: str) -> None:
     """Keep the vault password of ``inventory``.
 
-    Raises SetupError when there is no keyring that takes it.
+    Raises SetupError when there is no keyring that takes it, or only one that keeps it in clear.
     """
 
     def write() -> None:
         import keyring
 
+        _require_sealed(keyring.get_keyring())
         keyring.set_password(SERVICE, str(inventory), password)
 
     _answer(write)
     if recall(inventory) != password:  # keyring's `null` takes everything and keeps nothing
         raise SetupError("The keyring of this machine keeps nothing: use --vault-password-file instead.")
+
+
+def _require_sealed(backend: KeyringBackend) -> None:
+    """Refuse a keyring that is a file in clear, as keyrings.alt brings one; keyring recommends a priority of 1.
+
+    Raises SetupError.
+    """
+    # A chain writes into the first of its own.
+    first: KeyringBackend = (getattr(backend, "backends", None) or [backend])[0]
+    names = {kind.__name__ for kind in type(first).__mro__}
+    if "PlaintextKeyring" in names or 0 < first.priority < 1:
+        raise SetupError(f"{type(first).__name__} keeps passwords in clear, or not well enough")
 
 
 def forget(inventory: Path) -> bool:

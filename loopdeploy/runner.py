@@ -76,6 +76,10 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
                 "PATH": os.pathsep.join([*BESIDE, os.environ.get("PATH", os.defpath)]),
                 # ansible-runner would switch the check off.
                 "ANSIBLE_HOST_KEY_CHECKING": "True",
+                # The operator's own: they leave modules, arguments and all, on the NAS, or show what ssh said.
+                "ANSIBLE_KEEP_REMOTE_FILES": "False",
+                "ANSIBLE_PIPELINING": "True",
+                "ANSIBLE_DEBUG": "False",
                 **({"ANSIBLE_VAULT_PASSWORD_FILE": str(vault.file)} if vault.file else {}),
             },
             passwords={VAULT_PROMPT: vault.secret} if vault.secret is not None else None,

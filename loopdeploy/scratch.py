@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 import tempfile
 from collections.abc import Iterator
@@ -15,10 +14,9 @@ import click
 
 from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
+from loopdeploy.interruption import SIGNALS
 
 MEMORY = Path("/dev/shm")
-# SIGQUIT comes of Ctrl-\, SIGHUP when the terminal is closed.
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 def edited(text: str, name: str) -> str:
@@ -27,7 +25,7 @@ def edited(text: str, name: str) -> str:
     Raises SetupError when the editor fails, InterruptedRunError when it is interrupted or the terminal closed.
     """
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
-    with _no_core(), _ended_orderly(), tempfile.TemporaryDirectory(prefix="loopdeploy-", dir=memory) as directory:
+    with _ended_orderly(), tempfile.TemporaryDirectory(prefix="loopdeploy-", dir=memory) as directory:
         # A directory for its owner alone, where the editor's own copies of the file end with it, too.
         file = Path(directory, name)
         file.touch(mode=0o600)
@@ -42,19 +40,9 @@ def edited(text: str, name: str) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise SetupError("Nothing was changed: what the editor left cannot be read.") from error
         finally:
+            _deafen()
             if memory is None and file.exists():  # on a disk, so that nothing is left in its blocks
                 file.write_bytes(bytes(file.stat().st_size))
-
-
-@contextmanager
-def _no_core() -> Iterator[None]:
-    """Let neither this process nor the editor write its memory to a disk when it crashes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_CORE)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_CORE, (soft, hard))
 
 
 @contextmanager
@@ -62,6 +50,7 @@ def _ended_orderly() -> Iterator[None]:
     """Let a signal that ends this process remove the file first."""
 
     def end(number: int, frame: FrameType | None) -> None:
+        _deafen()
         raise InterruptedRunError("Interrupted: nothing was changed.")
 
     kept = {number: signal.signal(number, end) for number in SIGNALS}
@@ -70,3 +59,9 @@ def _ended_orderly() -> Iterator[None]:
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)
+
+
+def _deafen() -> None:
+    """Let no further signal interrupt the removal of the file."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

@@ -61,7 +61,7 @@ def edit(target: Target) -> None:
         try:
             read_variables(changed)
         except SetupError as error:
-            click.echo(f"Error: {error.message}", err=True)
+            click.echo(f"Error: {target.advised(error.message)}", err=True)
             if not confirm("Edit it again? Else nothing is changed.", ""):
                 raise
             changed = edited(changed, "vault.yml")

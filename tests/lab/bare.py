@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from tests.lab.conftest import LAB
 from tests.lab.conftest import Nas
 
@@ -20,13 +22,18 @@ def python38() -> Path | None:
     return next(iter(sorted(Path.home().glob(".pyenv/versions/3.8.*"))), None)
 
 
-@contextmanager
-def bare(nas: Nas) -> Iterator[str]:
-    """Take from the practice NAS what a new one has not, and give it back; return the version of its only Python.
+# For what is about DSM's Python itself.
+needs_python38 = pytest.mark.skipif(
+    python38() is None, reason="this machine has no Python 3.8 by pyenv to lend to the practice NAS"
+)
+# For what runs in any case: where there is no 3.8, the skip shows it, and the practice NAS keeps its own.
+NAS_PYTHONS = [pytest.param("3.8", marks=needs_python38), *([] if python38() else ["3.11"])]
 
-    Where this machine has no Python 3.8 to lend, the practice NAS keeps its own.
-    """
-    lent = python38()
+
+@contextmanager
+def bare(nas: Nas, python: str) -> Iterator[None]:
+    """Take from the practice NAS what a new one has not, and give it back; ``python`` is its only one meanwhile."""
+    lent = python38() if python == "3.8" else None
     nas.run("rm", "-rf", HOME)
     if lent:
         nas.run("mkdir", "-p", OLD)
@@ -37,7 +44,7 @@ def bare(nas: Nas) -> Iterator[str]:
         nas.run("mv", "/usr/bin/python3.11", AWAY)
         nas.run("ln", "-sf", f"{OLD}/bin/python3.8", "/usr/bin/python3")
     try:
-        yield "3.8" if lent else "3.11"
+        yield
     finally:
         if lent:
             nas.run("mv", AWAY, "/usr/bin/python3.11")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -14,10 +15,12 @@ import pytest
 
 from loopdeploy.lab import LAB_PASSWORD
 from tests.lab.bare import HOME
+from tests.lab.bare import NAS_PYTHONS
 from tests.lab.bare import bare
 from tests.lab.conftest import STATE
 from tests.lab.conftest import Nas
 from tests.lab.conftest import lab_ports
+from tests.lab.test_doctor import NOT_OK
 
 VAULT_PASSWORD = "a vault password of a new operator"
 API_KEYS = {"OpenAI": "new-openai-key", "Anthropic": "new-anthropic-key"}
@@ -56,6 +59,7 @@ class Operator:
             ("Address of the NAS: ", "127.0.0.1"),
             ("SSH port [22]: ", str(lab_ports()["ssh"])),
             ("Login: ", "loopadmin"),
+            ("Public URL of the services (https://NAME): ", f"https://127.0.0.1:{lab_ports()['https']}"),
         ]
         for question, answer in answers:
             child.expect_exact(question)
@@ -86,6 +90,13 @@ class Operator:
         return {str(file): file.read_text(errors="replace") for file in found}
 
 
+def not_ok(shown: str) -> dict[str, str]:
+    """Return of each line of doctor's table that is not ok its state, by its subject."""
+    lines = re.findall(r"^(ok|warning|failed|not asked) {2,}(\S+(?: \S+)*) {2,}\S", shown, re.MULTILINE)
+    assert ("ok", "login") in lines
+    return {subject: state for state, subject in lines if state != "ok"}
+
+
 @pytest.fixture
 def operator() -> Iterator[Operator]:
     """Return a new operator; the directory's name is short, because ssh puts a socket into it."""
@@ -94,19 +105,15 @@ def operator() -> Iterator[Operator]:
     shutil.rmtree(directory)
 
 
-def test_from_an_empty_directory_to_two_healthy_services(empty_nas: Nas, operator: Operator) -> None:
+@pytest.mark.parametrize("python", NAS_PYTHONS)
+def test_from_an_empty_directory_to_two_healthy_services(empty_nas: Nas, operator: Operator, python: str) -> None:
     """On a NAS with Python 3.8, without requests, SFTP or a home directory."""
-    with bare(empty_nas) as python:
+    with bare(empty_nas, python):
         operator.init(empty_nas)
         vault = operator.desk / "inventory" / "production" / "group_vars" / "loop" / "vault.yml"
         assert vault.stat().st_mode & 0o777 == 0o600
         known = [LAB_PASSWORD, VAULT_PASSWORD, *API_KEYS.values()]
         assert not [file for file, text in operator.files().items() if any(secret in text for secret in known)]
-
-        # As the README says: look over the public address.
-        main = vault.with_name("main.yml")
-        public = f"https://127.0.0.1:{lab_ports()['https']}"
-        main.write_text(main.read_text().replace("https://mcp.sosilab.synology.me", public))
 
         code, shown = operator.verb("doctor")
         assert code == 1
@@ -131,6 +138,7 @@ def test_from_an_empty_directory_to_two_healthy_services(empty_nas: Nas, operato
 
         code, shown = operator.verb("doctor")
         assert code == 0, shown
+        assert not_ok(shown) == NOT_OK, shown
         assert not [file for file, text in operator.files().items() if any(secret in text for secret in known)]
     assert empty_nas.healthy()
     assert "OPENAI_API_KEY=new-openai-key" in empty_nas.inspect("loop-api")["Config"]["Env"]

@@ -31,7 +31,8 @@ def where(scene: Scene) -> list[str]:
     """Return the options that are no secrets."""
     fingerprint = scene.nas.run("ssh-keygen", "-lf", "/etc/ssh/ssh_host_ed25519_key.pub").split()[1]
     address = ["--address", "127.0.0.1", "--port", str(lab_ports()["ssh"]), "--login", "loopadmin"]
-    return [*address, "--host-key-fingerprint", fingerprint]
+    public = ["--public-url", f"https://127.0.0.1:{lab_ports()['https']}"]
+    return [*address, *public, "--host-key-fingerprint", fingerprint]
 
 
 def files(scene: Scene) -> list[str]:
@@ -84,7 +85,7 @@ def test_a_key_that_is_made_leaks_nothing(scene: Scene, new: Path) -> None:
     environment = {"HOME": str(scene.home)}
     made = scene.loopdeploy("init", str(new), *where(scene), *files(scene), environment=environment)
     assert made.returncode == 0, made.stderr
-    key = scene.home / ".ssh" / "loopdeploy_nas"
+    key = scene.home / ".ssh" / "loopdeploy_127.0.0.1"
     with scene.watched(but=lambda name, place: (name, place) == ("key", f"file: {key}")) as watch:
         bootstrap = scene.loopdeploy("-i", str(new), "bootstrap", "--diff", "-vvvvv", environment=environment)
         assert bootstrap.returncode == 0, bootstrap.stderr[-2000:]

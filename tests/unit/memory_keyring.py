@@ -9,7 +9,7 @@ class MemoryKeyring(KeyringBackend):
     """Keeps passwords for as long as the test lasts."""
 
     # Never the one that keyring chooses by itself.
-    priority = -1
+    priority: float = -1
 
     def __init__(self) -> None:
         self.kept: dict[tuple[str, str], str] = {}

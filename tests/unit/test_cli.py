@@ -265,3 +265,46 @@ def test_interruption_of_the_import_shows_no_traceback(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert "Traceback" not in process.communicate(timeout=30)[1]
     assert process.returncode == 130
+
+
+def test_no_command_writes_its_memory_to_a_disk(tmp_path: Path) -> None:
+    """Passwords are in it; a kernel that hands a core dump to a program minds no limit but 1."""
+    program = """
+import atexit, resource, sys
+from loopdeploy.__main__ import main
+resource.setrlimit(resource.RLIMIT_CORE, [resource.getrlimit(resource.RLIMIT_CORE)[1]] * 2)
+atexit.register(lambda: print(*resource.getrlimit(resource.RLIMIT_CORE)))
+sys.argv[1:] = ["status", "-i", "nowhere"]
+main()
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 2 and "There is no inventory" in result.stderr
+    soft, hard = result.stdout.split()
+    assert soft == ("0" if hard == "0" else "1")
+
+
+@pytest.mark.parametrize(
+    ("line", "advised"),
+    [
+        ("status -i none", "There is no inventory 'none': .*; make it with `loopdeploy -i none init`, name yours"),
+        ("-i mine vault view", "There is no vault .*: make one with `loopdeploy -i mine init`."),
+        ("vault view -i mine", "There is no vault .*: make one with `loopdeploy -i mine init`."),
+        ("-i mine vault set vault_a", "There is no vault .*: make one with `loopdeploy -i mine init`."),
+        (
+            "init -i mine --pin",
+            "hosts.yml names no address and port of one NAS: make it with `loopdeploy -i mine init`",
+        ),
+        ("vault view", "There is no inventory 'production': .*; make it with `loopdeploy init`, name yours"),
+        ("-i mine lab ssh", "bring it up with `loopdeploy lab up`."),
+    ],
+)
+def test_error_before_a_playbook_advises_for_the_same_nas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, advised: str
+) -> None:
+    """Copied, the command must not meet the default inventory."""
+    (tmp_path / "inventory" / "mine").mkdir(parents=True)
+    (tmp_path / "password").write_text("word")
+    monkeypatch.chdir(tmp_path)
+    result = loopdeploy(line, ANSIBLE_VAULT_PASSWORD_FILE="password", XDG_STATE_HOME=str(tmp_path))
+    assert result.exit_code == 2
+    assert re.search(advised, result.output), result.output

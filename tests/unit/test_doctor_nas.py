@@ -140,6 +140,7 @@ def test_line_that_is_missing_leaves_a_whole_table(line: str) -> None:
         ),
         (f"source found {LOOP}", f"source missing {LOOP}", "bind sources", "failed", f"`sudo mkdir -p {LOOP}`"),
         (f"source found {LOOP}", "source missing /v/a b", "bind sources", "failed", "`sudo mkdir -p '/v/a b'`"),
+        ("env 600 ", "env 644 /v/a b", ".env", "failed", f"sudo chmod 600 '/v/a b{LOOP}/.env'`"),
         ("key 600", "key 644", "signing keys", "failed", f"sudo chmod 600 {LOOP}/api/oauth/keys/1.a.pem"),
         ("keys 700", "keys 755", "signing keys", "failed", f"sudo chmod 700 {LOOP}/api/oauth/keys`"),
         (f"key 600 {LOOP}/api/oauth/keys/1.a.pem", "", "signing keys", "ok", "none yet"),
@@ -162,6 +163,7 @@ def test_line_that_is_missing_leaves_a_whole_table(line: str) -> None:
         ("container loop-api running healthy network:loop", "", "loop-api", "failed", "`loopdeploy rebuild loop-api`"),
         ("container loop-api running healthy network:loop", "", "network", "not asked", "not both"),
         ("loop-api running healthy network:loop", "loop-api running none", "network", "failed", "loop-api not on the"),
+        ("healthy network:loop\n", "healthy\n", "network", "failed", "`loopdeploy rebuild --force` puts both there"),
         (
             "loop-api running healthy network:loop",
             "loop-api running none network:bridge link:/loop-auth:/loop-api/loop-auth",
@@ -177,6 +179,14 @@ def test_line_says_what_is_wrong_and_what_to_do(told: str, became: str, subject:
     lines = judged(RIGHT.replace(told, became))
     assert lines[subject][0] == state
     assert words in lines[subject][1]
+
+
+def test_command_that_is_advised_names_the_state_directory_for_a_shell() -> None:
+    """One with a blank, too."""
+    assert (
+        "`sudo chmod 700 '/v/a b'`"
+        in judged(RIGHT.replace("state 700", "state 755"), state_dir="/v/a b")["state directory"][1]
+    )
 
 
 def test_nas_before_its_first_deployment_has_no_fault() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Callable
@@ -187,7 +188,8 @@ def test_path_that_goes_elsewhere_is_told(
     state, text = lines[path]
     assert (state, words in text) == ("failed", True)
     service = dict((path, service) for path, service, _ in ROUTES)[path]
-    assert f"send it to {service}, port {PORTS[service]} of the NAS" in text or f"`loopdeploy logs {service}`" in text
+    assert f"send it to {service}, port {PORTS[service]} of the NAS" in text
+    assert (f"`loopdeploy logs {service}`" in text) is (answer[0] == 502)
     assert [state for other, (state, _) in lines.items() if other not in (path, "TLS")] == ["ok"] * (len(ROUTES) - 1)
 
 
@@ -245,19 +247,23 @@ def test_address_in_clear_is_told() -> None:
     assert "not https" in tls(urlsplit("http://127.0.0.1:9"))[0][1]
 
 
-def test_trusted_certificate_tells_its_days(serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("days", "state"), [(60, "ok"), (13, "warning")])
+def test_trusted_certificate_tells_its_days(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float, state: str
+) -> None:
     """As one of Let's Encrypt's would."""
     authority = certificate(tmp_path / "ca.pem", 900)
-    url = serve(certificate(tmp_path / "tls.pem", 60, by=authority))
+    url = serve(certificate(tmp_path / "tls.pem", days, by=authority))
     monkeypatch.setenv("SSL_CERT_FILE", str(authority))
-    assert tls(urlsplit(url)) == (("ok", "60 days left"), True)
+    (found, text), _ = tls(urlsplit(url))
+    assert (found, text.partition(":")[0]) == (state, f"{days} days left")
 
 
 @pytest.mark.parametrize(
     ("days", "address", "state", "words"),
     [
         (825, "127.0.0.1", "warning", "825 days left, but from no authority"),
-        (13, "127.0.0.1", "warning", "13 days left: renew the certificate"),
+        (13, "127.0.0.1", "warning", "13 days left, but from no authority"),
         (-1, "127.0.0.1", "failed", "has expired: renew it"),
         (90, "127.0.0.2", "failed", "not for 127.0.0.1"),
     ],
@@ -268,6 +274,18 @@ def test_certificate_that_clients_refuse_is_told(
     """Signed by itself, too old, or another's."""
     (found, text), answers = tls(urlsplit(serve(certificate(tmp_path / "tls.pem", days, address))))
     assert (found, words in text, answers) == (state, True, True)
+
+
+@pytest.mark.parametrize("days", [13, 90])
+def test_certificate_that_clients_refuse_is_a_fault_of_a_nas_that_they_reach(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: float
+) -> None:
+    """Only of the practice NAS, which is on this machine alone, it is none."""
+    connect = socket.create_connection
+    here = serve(certificate(tmp_path / "tls.pem", days, "192.0.2.1"))
+    monkeypatch.setattr("socket.create_connection", lambda to, patience: connect(("127.0.0.1", to[1]), patience))
+    state, text = tls(urlsplit(here.replace("127.0.0.1", "192.0.2.1")))[0]
+    assert (state, text.startswith(f"{days} days left, but from no authority")) == ("failed", True)
 
 
 def test_certificate_of_an_unknown_authority_tells_its_days(serve: Serve, tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ from tests.unit.fake_nas import FakeNas
 SSH, SUDO, OPENAI, ANTHROPIC, VAULT = "ssh-{{ 1 }}'\"\\", "sudo-é", "sk-openai", "sk-anthropic", "vault-password"
 SECRETS = (SSH, SUDO, OPENAI, ANTHROPIC, VAULT)
 PRODUCTION = Path("inventory", "production")
+PUBLIC = "https://mcp.example.org"
+VARIABLES = Path("group_vars", "loop", "main.yml")
 
 
 @pytest.fixture(autouse=True)
@@ -51,11 +53,16 @@ def init(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(main, ["init", *arguments], input=stdin)
 
 
+def where(nas: FakeNas) -> list[str]:
+    """Return the options that are no secrets."""
+    fingerprint = nas.new_key("ed25519")
+    return ["--address=nas.lan", "--login=ann", f"--public-url={PUBLIC}", f"--host-key-fingerprint={fingerprint}"]
+
+
 def scripted(nas: FakeNas, files: dict[str, str], *arguments: str) -> Result:
     """Call it as a script does that has everything."""
     given = [f"--{name}-file={file}" for name, file in files.items()]
-    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={nas.new_key('ed25519')}"]
-    return init(*where, *given, *arguments)
+    return init(*where(nas), *given, *arguments)
 
 
 def variables(directory: Path = PRODUCTION, password: str = VAULT) -> dict[str, str]:
@@ -100,11 +107,52 @@ def test_ansible_reads_the_inventory_as_it_was_answered(nas: FakeNas, files: dic
     assert (read["vault_ssh_password"], read["vault_sudo_password"], read["ansible_port"]) == (SSH, SUDO, 22)
 
 
-def test_variables_come_with_loopdeploy(nas: FakeNas, files: dict[str, str]) -> None:
-    """An inventory outside a clone has the paths and ports of the production one."""
+@pytest.mark.parametrize(
+    ("address", "name"), [("nas.lan", "loopdeploy_nas.lan"), ("fd00::1%eth0", "loopdeploy_fd00__1_eth0")]
+)
+def test_each_nas_has_a_key_of_its_own(nas: FakeNas, files: dict[str, str], address: str, name: str) -> None:
+    """Whoever has the one must not get into the other; ssh takes a `%` in a file's name for something else."""
+    scripted(nas, files)
+    hosts = PRODUCTION / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("nas.lan", address))
+    ansible = str(Path(sys.executable).with_name("ansible"))
+    vault = ["--vault-password-file", files["vault-password"]]
+    command = [ansible, "nas", "-i", str(PRODUCTION), *vault, "-m", "debug", "-a", "var=loop_service_ssh_key"]
+    env = {**os.environ, "HOME": str(nas.directory), "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg")}
+    shown = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    assert f'"loop_service_ssh_key": "~/.ssh/{name}"' in shown.stdout
+
+
+def test_variables_come_with_loopdeploy_and_the_public_url_from_the_operator(
+    nas: FakeNas, files: dict[str, str]
+) -> None:
+    """An inventory outside a clone has the paths and ports of the production one, and nobody else's address."""
     scripted(nas, files, "mine")
-    shipped = CONTENT / "inventory" / "production" / "group_vars" / "loop" / "main.yml"
-    assert (Path("mine") / "group_vars" / "loop" / "main.yml").read_bytes() == shipped.read_bytes()
+    shipped = (CONTENT / PRODUCTION / VARIABLES).read_text()
+    foreign = yaml.safe_load(shipped)["loop_public_url"]
+    assert (Path("mine") / VARIABLES).read_text() == shipped.replace(foreign, PUBLIC)
+
+
+@pytest.mark.parametrize("url", [PUBLIC, "https://nas.lan:8443", "https://[fd00::1]:8443", "https://127.0.0.1:4430"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("a: 1\nloop_public_url: https://x\nb: 2\n", "a: 1\nloop_public_url: {}\nb: 2\n"),
+        ("loop_public_url: >-\n  https://\n  x\n# of b\nb: 2", "loop_public_url: {}\n# of b\nb: 2"),
+        ("loop_public_url: https://x", "loop_public_url: {}\n"),
+        ("a: 1", "a: 1\nloop_public_url: {}\n"),
+    ],
+)
+def test_public_url_comes_in_place_of_the_one_of_a_clone(
+    nas: FakeNas, files: dict[str, str], url: str, before: str, after: str
+) -> None:
+    """Where nobody filled the inventory in, its variables are somebody else's; the others stay."""
+    (PRODUCTION / VARIABLES).parent.mkdir(parents=True)
+    (PRODUCTION / VARIABLES).write_text(before)
+    (PRODUCTION / "hosts.yml").write_text((CONTENT / PRODUCTION / "hosts.yml").read_text())
+    assert scripted(nas, files, f"--public-url={url}").exit_code == 0
+    assert (PRODUCTION / VARIABLES).read_text() == after.format(url)
+    assert yaml.safe_load((PRODUCTION / VARIABLES).read_text())["loop_public_url"] == url
 
 
 def test_vault_is_its_owner_s_alone_whatever_the_umask(nas: FakeNas, files: dict[str, str]) -> None:
@@ -155,11 +203,15 @@ def test_second_run_of_a_script_changes_nothing(nas: FakeNas, files: dict[str, s
 def test_replace_writes_it_anew_and_keeps_the_variables(nas: FakeNas, files: dict[str, str]) -> None:
     """Paths and ports that the operator set are no answer of init."""
     scripted(nas, files)
-    (PRODUCTION / "group_vars" / "loop" / "main.yml").write_text("loop_api_port: 1\n")
+    own = "loop_api_port: 1\nloop_public_url: https://own.example.org\n"
+    (PRODUCTION / VARIABLES).write_text(own)
     Path(files["ssh-password"]).write_text("another")
-    assert scripted(nas, files, "--replace").exit_code == 0
+    given = [f"--{name}-file={file}" for name, file in files.items()]
+    assert init(*[option for option in where(nas) if "public" not in option], *given, "--replace").exit_code == 0
     assert variables()["vault_ssh_password"] == "another"
-    assert (PRODUCTION / "group_vars" / "loop" / "main.yml").read_text() == "loop_api_port: 1\n"
+    assert (PRODUCTION / VARIABLES).read_text() == own
+    assert scripted(nas, files, "--replace").exit_code == 0
+    assert (PRODUCTION / VARIABLES).read_text() == f"loop_api_port: 1\nloop_public_url: {PUBLIC}\n"
 
 
 def test_replace_forgets_the_key_of_the_old_nas(nas: FakeNas, files: dict[str, str]) -> None:
@@ -247,9 +299,7 @@ def test_key_s_own_file_comes_before_the_old_env(nas: FakeNas, files: dict[str, 
 def test_any_secret_comes_from_standard_input(nas: FakeNas, files: dict[str, str], option: str, stdin: str) -> None:
     """`-` means the same in each option, as the README says."""
     given = [f"--{name}-file={'-' if name == option else file}" for name, file in files.items()]
-    fingerprint = nas.new_key("ed25519")
-    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={fingerprint}"]
-    result = init(*where, *given, stdin=stdin)
+    result = init(*where(nas), *given, stdin=stdin)
     assert result.exit_code == 0, result.output
     assert (variables()["vault_ssh_password"], variables()["vault_openai_api_key"]) == (SSH, OPENAI)
 
@@ -258,8 +308,7 @@ def test_old_env_comes_from_standard_input(nas: FakeNas, files: dict[str, str]) 
     """Out of a NAS by ssh, for example."""
     del files["openai-api-key"]
     given = [f"--{name}-file={file}" for name, file in files.items()]
-    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={nas.new_key('ed25519')}"]
-    result = init(*where, *given, "--from-env-file=-", stdin="A=b\nOPENAI_API_KEY=sk-old\n")
+    result = init(*where(nas), *given, "--from-env-file=-", stdin="A=b\nOPENAI_API_KEY=sk-old\n")
     assert result.exit_code == 0, result.output
     assert variables()["vault_openai_api_key"] == "sk-old"
 
@@ -274,10 +323,10 @@ def test_standard_input_is_for_one_option(nas: FakeNas, files: dict[str, str], s
 
 def test_password_comes_from_standard_input(nas: FakeNas, files: dict[str, str]) -> None:
     """A script need not write it into a file; sudo has the same one, and a key may be missing."""
-    fingerprint = nas.new_key("ed25519")
     result = init(
-        *("--address=nas.lan", "--login=ann", f"--host-key-fingerprint={fingerprint}", "--ssh-password-file=-"),
-        *(f"--vault-password-file={files['vault-password']}",),
+        *where(nas),
+        "--ssh-password-file=-",
+        f"--vault-password-file={files['vault-password']}",
         stdin=f"{SSH}\n",
     )
     assert result.exit_code == 0, result.output
@@ -294,6 +343,7 @@ def test_password_comes_from_standard_input(nas: FakeNas, files: dict[str, str])
     [
         ("--address", "Address of the NAS is needed and there is no terminal to ask on: give --address."),
         ("--login", "Login is needed and there is no terminal to ask on: give --login."),
+        ("--public-url", "Public URL of the services (https://NAME) is needed and there is no terminal"),
         ("--host-key-fingerprint", "The host key of nas.lan must be compared and there is no terminal"),
         ("--ssh-password-file", "Password of the login is needed and there is no terminal to ask on: give --ssh-p"),
         ("--vault-password-file", "New vault password is needed and there is no terminal to ask on: give --vault-p"),
@@ -304,8 +354,7 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
 ) -> None:
     """Never a prompt, and nothing is written."""
     given = [f"--{name}-file={file}" for name, file in files.items()]
-    where = ["--address=nas.lan", "--login=ann", f"--host-key-fingerprint={nas.new_key('ed25519')}"]
-    result = init(*(argument for argument in [*where, *given] if not argument.startswith(f"{missing}=")))
+    result = init(*(argument for argument in [*where(nas), *given] if not argument.startswith(f"{missing}=")))
     assert (result.exit_code, snapshot()) == (2, {})
     assert result.output.startswith(f"Error: {sentence}")
 
@@ -318,6 +367,26 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
         ("--address=-oProxyCommand=x", 2, "is neither an address nor a login: correct --address"),
         ("--login={{ x }}", 2, "is neither an address nor a login: correct --login"),
         ("--port=0", 2, "--port"),
+        *[
+            (f"--public-url={url}", 2, "is no public URL: give --public-url https:// and a name in small letters")
+            for url in (
+                *(
+                    "http://nas.lan",
+                    "https://nas.lan/",
+                    "https://nas.lan/mcp",
+                    "https://nas.lan:443",
+                    "https://NAS.lan",
+                ),
+                *(
+                    "https://",
+                    "nas.lan",
+                    "https://nas.lan?",
+                    "https://a@nas.lan",
+                    "https://{{ x }}",
+                    "https://nas.lan:0",
+                ),
+            )
+        ],
         ("--ssh-password-file=nowhere", 2, "The file nowhere cannot be read: mend --ssh-password-file."),
         ("--vault-password-file=nowhere", 2, "There is no vault password file nowhere"),
         ("--from-env-file=nowhere", 2, "The file nowhere cannot be read: mend --from-env-file."),

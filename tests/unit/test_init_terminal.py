@@ -11,7 +11,9 @@ import pytest
 
 from tests.unit.fake_nas import FakeNas
 from tests.unit.test_init import PRODUCTION
+from tests.unit.test_init import PUBLIC
 from tests.unit.test_init import SECRETS
+from tests.unit.test_init import VARIABLES
 from tests.unit.test_init import files as files
 from tests.unit.test_init import nas as nas
 from tests.unit.test_init import scripted
@@ -59,6 +61,7 @@ def answer_all(terminal: Terminal) -> None:
     terminal.answer("Address of the NAS: ", "nas.lan")
     terminal.answer("SSH port [22]: ", "")
     terminal.answer("Login: ", "ann")
+    terminal.answer("Public URL of the services (https://NAME): ", PUBLIC)
     terminal.answer("Is it the same? [y/N]: ", "y")
     terminal.answer("Password of the login: ", SSH)
     terminal.answer("Password for sudo [the same]: ", "")
@@ -78,6 +81,7 @@ def test_operator_is_asked_and_nothing_secret_is_echoed(nas: FakeNas, terminals:
     assert "go on with `loopdeploy bootstrap`." in terminal.seen
     assert not [secret for secret in SECRETS if secret in terminal.seen]
     assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
+    assert f"\nloop_public_url: {PUBLIC}\n" in (PRODUCTION / VARIABLES).read_text()
     assert variables() == {
         "vault_ssh_password": SSH,
         "vault_sudo_password": SSH,
@@ -88,7 +92,7 @@ def test_operator_is_asked_and_nothing_secret_is_echoed(nas: FakeNas, terminals:
 
 def test_refused_host_key_ends_it_before_a_password_is_typed(terminals: list[Terminal]) -> None:
     """Nothing is written, and nothing was given away."""
-    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
+    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann", f"--public-url={PUBLIC}"))
     terminal.answer("Is it the same? [y/N]: ", "n")
     assert terminal.end() == 2
     assert "somebody else may answer at nas.lan" in terminal.seen
@@ -108,7 +112,7 @@ def test_second_run_asks_before_anything(nas: FakeNas, files: dict[str, str], te
 
 def test_interrupted_questions_change_nothing(terminals: list[Terminal]) -> None:
     """Ctrl-C ends with 130 and one sentence."""
-    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
+    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann", f"--public-url={PUBLIC}"))
     terminal.answer("Is it the same? [y/N]: ", "y")
     terminal.child.expect_exact("Password of the login: ")
     terminal.child.sendintr()
@@ -120,7 +124,7 @@ def test_interrupted_questions_change_nothing(terminals: list[Terminal]) -> None
 def test_wait_for_the_host_key_can_be_interrupted(nas: FakeNas, terminals: list[Terminal]) -> None:
     """With 130, too; a NAS that is off takes long."""
     nas.scan.write_text(f"#!/bin/sh\ntouch {nas.directory}/waits\nexec sleep 60\n")
-    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann"))
+    terminals.append(terminal := Terminal("--address=nas.lan", "--port=22", "--login=ann", f"--public-url={PUBLIC}"))
     while not (nas.directory / "waits").exists():
         time.sleep(0.05)
     terminal.child.sendintr()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from loopdeploy.content import CONTENT
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
@@ -29,3 +32,37 @@ def test_directory_of_the_key_is_made_and_never_changed(here: Path, mode: int | 
         run_playbook("bootstrap", Target(inventory=str(here / "hosts.yml")))
     assert (directory / "key").stat().st_mode & 0o777 == 0o600
     assert directory.stat().st_mode & 0o777 == (0o700 if mode is None else mode)
+
+
+UNWANTED = {"ANSIBLE_PIPELINING": "0", "ANSIBLE_SSH_PIPELINING": "0"}
+
+
+def bare_login(here: Path) -> Path:
+    """Write an inventory whose `bootstrap` ends at its first module on the NAS; return where a file of it would be."""
+    login = {"ansible_user": "nobody-of-that-name", "ansible_python_interpreter": sys.executable}
+    nas = variables(here, loop_service_ssh_key=str(here / "key"), ansible_remote_tmp=str(here / "tmp"), **login)
+    (here / "hosts.yml").write_text(json.dumps({"loop": {"hosts": {"nas": nas}}}))
+    return here / "tmp"
+
+
+def test_no_variable_of_the_operator_s_puts_a_module_on_the_nas_or_shows_what_ssh_said(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Some modules are given secrets."""
+    files = bare_login(here)
+    for name, value in {**UNWANTED, "ANSIBLE_KEEP_REMOTE_FILES": "1", "ANSIBLE_DEBUG": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(LoopdeployError, match="The NAS has no user nobody-of-that-name"):
+        run_playbook("bootstrap", Target(inventory=str(here / "hosts.yml"), verbose=1))
+    assert not files.exists()
+    assert "_low_level_execute_command()" not in capsys.readouterr().out
+
+
+def test_ansible_by_itself_puts_no_module_on_the_nas_either(here: Path) -> None:
+    """Whatever the inventory, and whatever the configuration says."""
+    files = bare_login(here)
+    ansible = str(Path(sys.executable).with_name("ansible-playbook"))
+    command = [ansible, "-i", str(here / "hosts.yml"), "playbooks/bootstrap.yml"]
+    result = subprocess.run(command, cwd=CONTENT, env={**os.environ, **UNWANTED}, capture_output=True, text=True)
+    assert "The NAS has no user nobody-of-that-name" in result.stdout
+    assert not files.exists()

@@ -68,6 +68,54 @@ def test_broken_keyring_gives_a_sentence(monkeypatch: pytest.MonkeyPatch) -> Non
         remembered.remember(HERE, "x")
 
 
+class PlaintextKeyring(MemoryKeyring):
+    """As keyrings.alt has one: a file."""
+
+
+class OwnPlaintextKeyring(PlaintextKeyring):
+    """Somebody's own, made of it."""
+
+    priority = 5
+
+
+class UnlikelyKeyring(MemoryKeyring):
+    """One that keyring recommends to nobody."""
+
+    priority = 0.6
+
+
+class Chain(MemoryKeyring):
+    """Writes into the first that takes it, as keyring's own."""
+
+    priority = 10
+
+    def __init__(self, *backends: MemoryKeyring) -> None:
+        super().__init__()
+        self.backends = backends
+
+
+@pytest.mark.parametrize(
+    "backend",
+    [PlaintextKeyring(), OwnPlaintextKeyring(), UnlikelyKeyring(), Chain(PlaintextKeyring(), MemoryKeyring())],
+    ids=lambda backend: type(backend).__name__,
+)
+def test_keyring_in_clear_is_not_given_the_password(backend: MemoryKeyring, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would stand in a file of the home directory, and in its backups."""
+    monkeypatch.setattr(keyring.core, "_keyring_backend", backend)
+    with pytest.raises(
+        SetupError, match="cannot be used: .*Keyring keeps passwords in clear, or not well enough; use --"
+    ):
+        remembered.remember(HERE, "x")
+    assert backend.kept == {}
+
+
+def test_chain_that_begins_with_a_sealed_keyring_is_given_the_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes behind it gets nothing."""
+    monkeypatch.setattr(keyring.core, "_keyring_backend", Chain(MemoryKeyring(), PlaintextKeyring()))
+    remembered.remember(HERE, "x")
+    assert remembered.recall(HERE) == "x"
+
+
 @pytest.mark.parametrize("target", [Target("lab"), Target("plain"), Target("sealed", vault_password_file="password")])
 def test_keyring_is_not_asked_when_it_is_not_needed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: Target

@@ -27,6 +27,7 @@ from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.interruption import GRACE
+from loopdeploy.interruption import SIGNALS
 from loopdeploy.progress import HEALED
 from loopdeploy.runner import LOCKED_FIRST
 from loopdeploy.runner import RECOVER
@@ -134,8 +135,8 @@ def processes(mark: str) -> list[Path]:
 
 
 def handlers() -> list[Any]:
-    """Return what happens on SIGINT and SIGTERM."""
-    return [signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)]
+    """Return what happens on each signal that ends a run."""
+    return [signal.getsignal(number) for number in SIGNALS]
 
 
 def test_success_says_what_the_playbook_says_and_what_changed(
@@ -234,11 +235,11 @@ def test_run_leaves_nothing_behind(
     assert handlers() == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
 def test_interrupted_run_ends_soon_and_leaves_nothing(
     content: Path, directories: list[Path], mark: str, number: signal.Signals
 ) -> None:
-    """Ctrl-C and a supervisor's SIGTERM end Ansible with all that it started."""
+    """Ctrl-C, its neighbour SIGQUIT and a supervisor's SIGTERM end Ansible with all that it started."""
     before, started = handlers(), content / "started"
 
     begun = time.monotonic()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
+from loopdeploy.errors import InterruptedRunError
+from loopdeploy.interruption import SIGNALS
+from loopdeploy.scratch import edited
 from tests.unit.test_vault import TEXT
 from tests.unit.test_vault import editor
 from tests.unit.test_vault import end
@@ -18,13 +23,14 @@ from tests.unit.test_vault import vault as vault
 
 def test_edit_changes_it_and_leaves_nothing(vault: Path, tmp_path: Path) -> None:
     """The editor gets a file in memory, in a directory of its owner's alone, and its copies end with it."""
-    look = f'ulimit -c >{tmp_path}/core; ls -ld "$1" "$(dirname "$1")" >{tmp_path}/seen'
+    look = f'grep core /proc/self/limits >{tmp_path}/core; ls -ld "$1" "$(dirname "$1")" >{tmp_path}/seen'
     command = editor(tmp_path, f'{look}; cp "$1" "$1~"; sed -i s/two/2/ "$1"')
     child = spawn("edit", "--vault-password-file=password", editor=command)
     code, shown = end(child)
     assert code == 0, shown
     assert text_of(vault) == TEXT.replace("two", "2")
-    assert (tmp_path / "core").read_text() == "0\n"
+    soft, hard = (tmp_path / "core").read_text().split()[4:6]
+    assert soft == ("0" if hard == "0" else "1")
     directory, file = sorted((tmp_path / "seen").read_text().splitlines(), reverse=True)
     assert file.startswith("-rw-------") and directory.startswith("drwx------") and "/dev/shm/loopdeploy-" in directory
     assert not list(Path("/dev/shm").glob(f"{Path(directory.split()[-1]).name}*"))
@@ -69,3 +75,25 @@ def test_edit_that_is_ended_leaves_nothing(vault: Path, tmp_path: Path, number: 
     assert "Interrupted: nothing was changed." in shown
     assert not Path((tmp_path / "seen").read_text().strip()).parent.exists()
     assert text_of(vault) == TEXT
+
+
+def test_no_signal_interrupts_the_removal_of_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An impatient second Ctrl-C, or a terminal that is closed behind it."""
+    seen: list[Path] = []
+    cleanup = tempfile.TemporaryDirectory.cleanup
+
+    def interrupted(directory: tempfile.TemporaryDirectory[str]) -> None:
+        seen.append(Path(directory.name))
+        for number in SIGNALS:
+            os.kill(os.getpid(), number)
+        cleanup(directory)
+
+    monkeypatch.setattr("tempfile.TemporaryDirectory.cleanup", interrupted)
+    monkeypatch.setattr("click.edit", lambda filename: None)
+    before = [signal.getsignal(number) for number in SIGNALS]
+    assert edited("text", "vault.yml") == "text"
+    monkeypatch.setattr("click.edit", lambda filename: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(InterruptedRunError):
+        edited("text", "vault.yml")
+    assert [directory.exists() for directory in seen] == [False, False]
+    assert [signal.getsignal(number) for number in SIGNALS] == before

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab.bare import bare
-from tests.lab.bare import python38
+from tests.lab.bare import needs_python38
 from tests.lab.conftest import ROOT
 from tests.lab.conftest import Nas
 from tests.lab.conftest import Result
@@ -75,11 +75,11 @@ def test_end_to_end(empty_nas: Nas, loopdeploy: Loopdeploy) -> None:
     assert empty_nas.healthy()
 
 
+@needs_python38
 def test_a_nas_with_python_38(nas: Nas, loopdeploy: Loopdeploy, request: pytest.FixtureRequest) -> None:
     """With ansible 12 it is deployed on; ansible 14 says in one sentence what does not fit and what to do."""
-    assert python38(), "this machine has no Python 3.8 to lend to the practice NAS"
     before = nas.lives()
-    with bare(nas):
+    with bare(nas, "3.8"):
         result = loopdeploy("rebuild", "--force")
     if request.node.callspec.params["loopdeploy"] == "3.11":
         assert result.returncode == 0, result.stderr

@@ -55,6 +55,6 @@ def check_network(told: Told, params: dict[str, Any]) -> Verdict:
     if any(part.startswith("link:/loop-auth:") for part in found["loop-api"]):
         return warning(f"loop-api has an old --link: `loopdeploy rebuild` puts both on the network {network}")
     return failed(
-        f"{' and '.join(apart)} not on the network {network}, so that loop-api finds no keys: `loopdeploy rebuild`"
-        " puts both there"
+        f"{' and '.join(apart)} not on the network {network}, so that loop-api finds no keys:"
+        " `loopdeploy rebuild --force` puts both there"
     )

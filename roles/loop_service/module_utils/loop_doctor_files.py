@@ -30,7 +30,7 @@ def check_state(told: Told, params: dict[str, Any]) -> Verdict:
     if int(mode, 8) & 0o77:
         return failed(
             f"{params['state_dir']} has mode {mode}, so others may read the keys in its backups: on the NAS,"
-            f" `sudo chmod 700 {params['state_dir']}`"
+            f" `sudo chmod 700 {shlex.quote(params['state_dir'])}`"
         )
     return ok(f"{params['state_dir']}, root's alone")
 
@@ -105,5 +105,5 @@ def _private(lines: list[str]) -> Verdict | None:
     for mode, _, path in [line.partition(" ") for line in lines]:
         if int(mode, 8) & 0o077:
             wanted = "700" if int(mode, 8) & 0o100 else "600"
-            return failed(f"others may read {path}, mode {mode}: on the NAS, `sudo chmod {wanted} {path}`")
+            return failed(f"others may read {path}, mode {mode}: on the NAS, `sudo chmod {wanted} {shlex.quote(path)}`")
     return None

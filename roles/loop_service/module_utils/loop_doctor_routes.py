@@ -50,13 +50,14 @@ def route(url: SplitResult, path: str, service: str, port: int, judge: Judge) ->
         answer = ask(url, path)
     except (OSError, http.client.HTTPException) as error:
         return failed(f"no answer ({error}): let the reverse proxy send it to {service}, port {port} of the NAS")
-    status = answer[0]
+    status, rule = answer[0], f"let the reverse proxy send it to {service}, port {port} of the NAS"
     if status in (502, 503, 504):
-        return failed(f"{status} instead of {service}'s answer: see `loopdeploy logs {service}`, then start it")
+        return failed(
+            f"{status} instead of {service}'s answer: where {service} is healthy, {rule}; else see `loopdeploy logs"
+            f" {service}`, then start it"
+        )
     wrong = f"a redirect ({status}), which breaks clients" if 300 <= status < 400 else judge(answer, url.geturl())
-    return (
-        failed(f"{wrong}: let the reverse proxy send it to {service}, port {port} of the NAS") if wrong else ok(service)
-    )
+    return failed(f"{wrong}: {rule}") if wrong else ok(service)
 
 
 def ask(url: SplitResult, path: str) -> Answer:
