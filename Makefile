@@ -28,10 +28,10 @@ unit: lint tools
 lab: tools
 	$(BIN)/loopdeploy lab up
 
-# The protocol's own test suites come by npm, and loop-auth's pages are looked at in Chromium. Before the engine: one
-# apt-get at a time.
+# The protocol's own test suites come by npm, loop-auth's pages are looked at in Chromium, and scripts for the NAS are
+# tried in busybox, too. Before the engine: one apt-get at a time.
 tools: $(VENV)/test
-	$(call installed,npm chromium)
+	$(call installed,npm chromium busybox)
 
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
 	$(BIN)/pytest tests/faults
