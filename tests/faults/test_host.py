@@ -21,6 +21,7 @@ from tests.faults.conftest import is_served
 from tests.faults.conftest import left
 from tests.faults.conftest import next_run_succeeds
 from tests.faults.conftest import restored
+from tests.lab.checkout import GIT
 from tests.lab.conftest import CHECKOUT
 from tests.lab.conftest import LAB
 from tests.lab.conftest import STATE
@@ -155,6 +156,23 @@ def test_the_engine_s_disk_is_full_in_the_swap(checkout: Nas) -> None:
     assert "no space left on device" in result.stderr
     assert checkout.lives() == before
     assert client.longest < 1
+    restored(checkout)
+    next_run_succeeds(checkout)
+
+
+def test_a_checkout_that_is_synced_while_it_is_built(checkout: Nas) -> None:
+    """A release is named after what was built, not after what came meanwhile."""
+    append(checkout, "SYNCED = True")
+    revision = checkout.run(*GIT, "rev-parse", "--short=7", "HEAD").strip()
+    run = Run("rebuild")
+    run.until("Build loop-api")
+    name = ("-c", "user.name=ann", "-c", "user.email=ann@example.org")
+    checkout.run(*GIT, *name, "commit", "--quiet", "--allow-empty", "--message", "a sync")
+    try:
+        assert run.ends() == 0
+    finally:
+        checkout.run(*GIT, "reset", "--quiet", "--soft", "HEAD~1")
+    assert checkout.inspect("loop-api")["Config"]["Labels"]["loopdeploy.release"].endswith(f"Z-{revision}")
     restored(checkout)
     next_run_succeeds(checkout)
 

@@ -51,7 +51,9 @@ def sh(script: str, *arguments: object, shell: str = "sh", before: str = "") -> 
 def begin(docker: Path, state: Path, entry: dict[str, Any] | None = None, least: int = 0) -> list[str]:
     """Return what begin.sh tells."""
     text = json.dumps(entry)[:-1] if entry else ""
-    return sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", text, 60, least).stdout.splitlines()
+    return sh(
+        "begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", text, 60, least, "t"
+    ).stdout.splitlines()
 
 
 def end(state: Path, **entry: Any) -> int:
@@ -125,7 +127,7 @@ def test_state_directory_that_takes_no_lock_is_told(
     """With what mkdir said."""
     state.mkdir(0o700)
     mkdir(tmp_path / "bin", monkeypatch, 'echo "mkdir: $1: No space left" >&2; exit 1\n')
-    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0)
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0, "t")
     assert (told.returncode, told.stdout, told.stderr) == (1, "", f"mkdir: {state}/lock: No space left\n")
 
 
@@ -211,7 +213,7 @@ def test_disk_without_room_is_named(docker: Path, state: Path) -> None:
 def test_bare_nas_is_no_failure(docker: Path, state: Path) -> None:
     """It has neither a container nor requests nor a state directory."""
     docker.write_text("#!/bin/sh\nexit 1\n")
-    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", "", 60, 0)
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", "", 60, 0, "t")
     assert (told.returncode, told.stdout.strip()) == (0, "")
 
 
@@ -305,7 +307,7 @@ def test_state_directory_of_somebody_else_is_refused(
     spoil(state, how)
     before = sorted(state.parent.rglob("*"))
     text = json.dumps(entry)[:-1] if entry else ""
-    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", text, 60, 0)
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", text, 60, 0, "t")
     assert (told.returncode, told.stdout) == (1, "")
     assert f"The state directory {state} is not root's alone (" in told.stderr and "move it away" in told.stderr
     assert len(told.stderr.splitlines()) == 1
@@ -317,7 +319,9 @@ def test_link_is_refused_by_any_name(docker: Path, state: Path) -> None:
     """A slash behind a link's name is what it points to."""
     state.mkdir(0o700)
     spoil(state, "link")
-    told = sh("begin.sh", docker, f"{state}/", state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0)
+    told = sh(
+        "begin.sh", docker, f"{state}/", state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0, "t"
+    )
     assert (told.returncode, list(state.iterdir())) == (1, [])
 
 
@@ -326,7 +330,7 @@ def test_state_directory_that_is_written_into_while_it_is_made_is_not_kept(
 ) -> None:
     """Until its mode is set, a Synology ACL may let others in; here `mkdir` does."""
     mkdir(tmp_path / "bin", monkeypatch, '/bin/mkdir "$1" && echo planted >"$1/python"\n')
-    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0)
+    told = sh("begin.sh", docker, state, state / "python", "{{.Name}}", "loop-api", json.dumps(ME)[:-1], 60, 0, "t")
     assert (told.returncode, state.exists()) == (1, False)
     assert "Somebody else writes into" in told.stderr
 
@@ -338,3 +342,18 @@ def test_state_directory_that_only_its_owner_writes_into_is_adopted(docker: Path
     state.chmod(int(mode, 8))
     assert begin(docker, state, ME)[0] == "taken"
     assert state.stat().st_mode & 0o777 == 0o700
+
+
+def test_revision_of_what_is_about_to_be_built_is_told(docker: Path, state: Path, tmp_path: Path) -> None:
+    """A directory without git has none, and a directory's name may have a blank."""
+    checkout, bare = tmp_path / "my vault", tmp_path / "bare"
+    for place in (checkout, bare):
+        place.mkdir()
+    git = ["git", "-C", str(checkout), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for words in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "a"]):
+        subprocess.run([*git, *words], check=True)
+    revision = subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout[:7]
+    arguments = (docker, state, state / "python", "{{.Name}}", "loop-api", "", 60, 0, "t", checkout, bare)
+    told = sh("begin.sh", *arguments)
+    assert told.returncode == 0
+    assert told.stdout.splitlines()[-2:] == [f"revision {revision} {checkout}", f"revision unknown {bare}"]

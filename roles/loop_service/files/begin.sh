@@ -1,9 +1,10 @@
 # Begin a verb: take the lock, write the start into the history, and tell what there is; in one round trip.
 # Behind state.sh.
-# begin.sh DOCKER STATE PYTHON FORMAT SERVICES ENTRY LEASE LEAST TOKEN
+# begin.sh DOCKER STATE PYTHON FORMAT SERVICES ENTRY LEASE LEAST TOKEN CHECKOUT...
 # ENTRY is a JSON object without its closing brace, empty to take no lock.
 # LEAST is in MiB.
 docker=$1 state=$2 python=$3 format=$4 services=$5 entry=$6 lease=$7 least=$8 token=$9
+shift 9
 umask 077
 roots_alone "$state" || exit 1
 
@@ -53,4 +54,8 @@ printf '%s\n' "$found"
 root=$(printf '%s\n' "$found" | sed -n '/\/containers\//{s|.* \(/.*\)/containers/.*|\1|p;q;}')
 df -Pk "${root:-$("$docker" info --format '{{.DockerRootDir}}' 2>/dev/null)}" /tmp "$state" 2>/dev/null |
   awk -v least="$least" 'NR > 1 && $4 / 1024 < least { printf "full %s %d\n", $6, $4 / 1024 }'
-ls -d "$python" 2>/dev/null || true
+ls -d "$python" 2>/dev/null
+# Of what is about to be built: a sync may move it meanwhile. The checkout is a user's, whom root's git mistrusts.
+for checkout; do
+  echo "revision $(git -c safe.directory="$checkout" -C "$checkout" rev-parse --short=7 HEAD 2>/dev/null || echo unknown) $checkout"
+done

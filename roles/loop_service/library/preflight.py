@@ -70,6 +70,10 @@ options:
         description: Dockerfile, relative to O(build.path).
         type: str
         required: true
+  revision:
+    description: Revision of the source that was built.
+    type: str
+    default: unknown
   linked:
     description: Fail when a running container has a hand-made C(--link) to O(container), which is about to be replaced.
     type: bool
@@ -147,7 +151,7 @@ hidden_directories:
   elements: str
   returned: success
 release:
-  description: What a release that is built now is called; empty without O(build).
+  description: What a release of O(revision) is called that is made now, its time in UTC first.
   type: str
   returned: success
 """
@@ -185,6 +189,7 @@ def main() -> None:
                     "dockerfile": {"type": "str", "required": True},
                 },
             },
+            "revision": {"type": "str", "default": "unknown"},
             "linked": {"type": "bool", "default": False},
             "unknown": {"type": "list", "elements": "str", "default": []},
             "needs": {"type": "list", "elements": "str", "default": []},
