@@ -289,33 +289,3 @@ def test_restore_follows_no_symbolic_link(run: Run, auth: Auth, engine: Scripted
     (auth.database.parent / "oauth.db.restored").symlink_to(tmp_path / "victim")
     assert restore(run, auth, engine, backup=made)[0] == "ok"
     assert (tmp_path / "victim").read_text() == "safe"
-
-
-@pytest.mark.parametrize("late", [False, True])
-@pytest.mark.parametrize("what", ["keys", "database"])
-def test_root_is_led_nowhere_by_a_link_in_place_of_keys_or_database(
-    run: Run, auth: Auth, engine: ScriptedEngine, tmp_path: Path, what: str, late: bool
-) -> None:
-    """Neither what a backup copies nor what a restore removes is another directory's, however late the link comes."""
-    server = engine.add("loop-auth", run=True, port=None)
-    made = module(run, auth)[1]["backup"]
-    victim, place = tmp_path / "victim", auth.keys if what == "keys" else auth.database
-    place.with_name("away").symlink_to(victim)
-    victim.mkdir()
-    (victim / "shadow").write_text("safe")
-
-    def lead_astray() -> None:
-        # What comes behind that request is the stop.
-        if not place.is_symlink() and (not late or "/update" in "".join(engine.seen[-1:])):
-            place.rename(place.with_name("moved"))
-            place.with_name("away").rename(place)
-
-    engine.hook = lead_astray
-    if not late:
-        lead_astray()
-        kind, result = module(run, auth)
-        assert kind == "failed" and f"{place} is a link to {victim}" in result["msg"]
-    kind, result = restore(run, auth, engine, backup=made)
-    assert kind == "failed" and f"{place} is a link to {victim}" in result["msg"]
-    assert [(path.name, path.read_text()) for path in victim.iterdir()] == [("shadow", "safe")]
-    assert server.running

@@ -135,7 +135,7 @@ def swap(engine: ScriptedEngine, state: str = "swapped") -> dict[str, Any]:
         "image": None,
         "latest": "loop-api:latest",
         "unproved": None,
-        "give_up": False,
+        "down": "failed",
         "restart_policy": "unless-stopped",
         "timeout": 5,
         "socket": engine.path,

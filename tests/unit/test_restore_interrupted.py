@@ -266,7 +266,7 @@ def heal_all(tmp_path: Path, swap: str, files: str, sessions: str = "module.exit
     answer = "#!/usr/bin/python\nfrom ansible.module_utils.basic import AnsibleModule\n"
     answer += "options = {name: {} for name in %s}\nmodule = AnsibleModule(argument_spec=options)\n%s\n"
     ends = {
-        "container_swap": (["name", "state", "state_dir", "timeout", "give_up"], swap),
+        "container_swap": (["name", "state", "state_dir", "timeout", "down"], swap),
         "auth_backup": (["state", "container", "database", "keys", "directory", "state_dir", "timeout"], files),
         "session_state": (["container", "url", "keys", "before", "touched", "meant"], sessions),
     }

@@ -16,6 +16,7 @@ from ansible.module_utils.loop_problem import Problem
 
 from tests.unit.conftest import Run
 from tests.unit.killer import Killer
+from tests.unit.scripted_engine import ScriptedEngine
 from tests.unit.test_auth_backup import Auth
 from tests.unit.test_auth_backup import auth as auth
 from tests.unit.test_auth_backup import module
@@ -228,3 +229,15 @@ def test_it_is_on_the_disk_before_a_file_is_put_in_place(scene: Scene, monkeypat
         f"put {scene.auth.database}",
     ]
     assert [step for step in done if step in steps] == steps
+
+
+def test_database_that_somebody_has_locked_is_not_taken_for_a_damaged_one(
+    run: Run, auth: Auth, engine: ScriptedEngine, hurry: None
+) -> None:
+    """A copy of the file as it is could be torn; so nothing is brought back before the lock is gone."""
+    server = engine.add("loop-auth", run=True, port=None)
+    made = module(run, auth)[1]["backup"]
+    with closing(lock(auth)):
+        kind, result = restore(run, auth, engine, backup=made)
+    assert kind == "failed" and result["msg"].endswith(" is locked by another process: end that one, then try again.")
+    assert (server.running, server.starts, auth.names()) == (True, 1, [made])

@@ -167,13 +167,50 @@ def test_release_that_never_starts_again_does_not_keep_its_remedy_out(
     """A deployment gives it up, stopped in its place, and puts a release there that works."""
     old.refusal, new.polls = "mount /vault: no such file", 0
     swap(run, engine)
-    (told,) = swap(run, engine, "healed", give_up=True)["healed"]
+    (told,) = swap(run, engine, "healed", down="given_up")["healed"]
     assert "gave release old of loop-api up" in told and "mount /vault: no such file" in told
     assert "loopdeploy start loop-api" in told
     assert (old.name, old.status, old.policy) == ("loop-api", "exited", "unless-stopped") and clean(engine)
     remedy = engine.add("loop-api-next", policy="no", release="remedy")
     assert "msg" not in swap(run, engine)
     assert (remedy.name, remedy.running, old.name) == ("loop-api", True, "loop-api-previous")
+
+
+def test_release_that_does_not_start_is_kept_until_its_remedy_is_built(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container
+) -> None:
+    """The build may fail: what the way back needs is all there, and the cause may be gone by then."""
+    kept = engine.add("loop-api-previous", policy="no", status="exited")
+    old.refusal, new.polls = "mount /vault: no such file", 0
+    swap(run, engine)
+    names = engine.names()
+    (told,) = swap(run, engine, "healed", down="kept")["healed"]
+    assert "loop-api is down" in told and "mount /vault: no such file" in told
+    assert engine.names() == names and not clean(engine)
+    old.refusal = ""
+    assert swap(run, engine, "healed", down="given_up")["healed"] == [
+        "undid the interrupted replacement of loop-api: release old is in its place"
+    ]
+    assert engine.names() == SERVED and kept.name == "loop-api-previous"
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_release_that_is_given_up_is_never_lost(
+    run: Run, engine: ScriptedEngine, old: Container, new: Container, kept: bool
+) -> None:
+    """Where the way back ended before the old container had its name again, it gets it first, or nothing is done."""
+    if kept:
+        engine.add("loop-api-previous", policy="no", status="exited")
+    new.polls = 0
+    engine.fault(f"POST .*/{old.id}/rename.name=loop-api$", status=500, message="device busy", times=3)
+    assert "loop-api is down" in swap(run, engine)["msg"]
+    assert "device busy" in swap(run, engine, "healed", down="given_up")["msg"]
+    assert not clean(engine) and old in engine.containers
+    old.refusal = "mount /vault: no such file"
+    engine.faults.clear()
+    swap(run, engine, "healed", down="given_up")
+    assert (old.name, old.policy) == ("loop-api", "unless-stopped") and clean(engine)
+    assert engine.names() == ({"loop-api": "exited", "loop-api-previous": "exited"} if kept else {"loop-api": "exited"})
 
 
 def test_engine_that_does_not_answer_is_no_reason_to_give_a_release_up(
@@ -183,7 +220,7 @@ def test_engine_that_does_not_answer_is_no_reason_to_give_a_release_up(
     engine.fault("POST .*/start", times=10_000)
     assert "does not answer" in swap(run, engine)["msg"]
     engine.fault("POST .*/(start|update)", times=10_000)
-    assert "does not answer" in swap(run, engine, "healed", give_up=True)["msg"]
+    assert "does not answer" in swap(run, engine, "healed", down="given_up")["msg"]
     assert not clean(engine)
     engine.faults.clear()
     swap(run, engine, "healed")

@@ -42,12 +42,15 @@ options:
       - Name and tag of the new container's image which it loses when it does not work, because nothing served by that
         name yet.
     type: str
-  give_up:
+  down:
     description:
-      - Whether V(healed) leaves an old container stopped in its place that does not start any more, instead of failing
-        until it does; for one that is about to be replaced.
-    type: bool
-    default: false
+      - What V(healed) makes of an old container that does not start any more.
+      - V(failed) fails, and so does the next run, until it starts.
+      - V(kept) tells it and leaves it to the next run, for a run that first builds what is to replace it.
+      - V(given_up) leaves it stopped in its place, for a run that replaces it now.
+    type: str
+    choices: [failed, kept, given_up]
+    default: failed
   restart_policy:
     description:
       - Restart policy of the new container once it serves; without it that of the old one, or V(unless-stopped).
@@ -131,7 +134,7 @@ def main() -> None:
             "image": {"type": "str"},
             "latest": {"type": "str"},
             "unproved": {"type": "str"},
-            "give_up": {"type": "bool", "default": False},
+            "down": {"type": "str", "choices": ["failed", "kept", "given_up"], "default": "failed"},
             "restart_policy": {"type": "str"},
             "timeout": {"type": "int", "default": 60},
             "socket": {"type": "path", "default": "/var/run/docker.sock"},

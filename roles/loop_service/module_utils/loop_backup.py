@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any
 from typing import Iterator
 
+from ansible.module_utils.loop_problem import Locked
 from ansible.module_utils.loop_problem import Problem
 
 # What SQLite keeps beside a database that is in use.
@@ -61,6 +62,7 @@ def refresh(backup: str, database: str) -> None:
     if not os.path.exists(database) or any(os.path.exists(copy + companion) for companion in COMPANIONS):
         return
     with suppress(OSError, Problem), _partial(backup) as partial:
+        refuse_links(database)
         newer = os.path.join(partial, "oauth.db")
         copy_database(database, newer)
         sync(newer)
@@ -68,9 +70,9 @@ def refresh(backup: str, database: str) -> None:
         sync(backup)
 
 
-def refuse_links(*paths: str) -> None:
-    """Raise a Problem for a path that is a link: who writes it is not root, and could lead root anywhere by it."""
-    for path in filter(os.path.islink, paths):
+def refuse_links(database: str, *others: str) -> None:
+    """Raise a Problem for what is a link among them: who writes it is not root, and could lead root anywhere by it."""
+    for path in filter(os.path.islink, [*others, *(database + companion for companion in ("", *COMPANIONS))]):
         raise Problem(
             f"{path} is a link to {os.readlink(path)}, and root follows none there: put what it leads to in its place."
         )
@@ -120,6 +122,8 @@ def _save(database: str, copy: str, damaged: bool) -> None:
     """Copy the database; one that may be ``damaged`` as it is, when SQLite cannot read it any more."""
     try:
         copy_database(database, copy)
+    except Locked:
+        raise
     except Problem:
         if not damaged:
             raise
@@ -158,7 +162,7 @@ def copy_database(source: str, target: str) -> None:
 
     def give_up(status: int, *_: int) -> None:
         if status in LOCKED:  # Python would ask again for ever, each time behind the timeout
-            raise Problem(f"The database {source} is locked by another process: end that one, then try again.")
+            raise Locked(f"The database {source} is locked by another process: end that one, then try again.")
 
     try:
         with closing(sqlite3.connect(source, timeout=10)) as database, closing(sqlite3.connect(target)) as copy:

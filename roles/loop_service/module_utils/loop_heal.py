@@ -31,16 +31,16 @@ def heal(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         entry = journal.read()
         if entry:
             swap = Swap(engine, journal, params["name"], entry, params["timeout"])
-            told.append(_heal_swap(swap, params["state_dir"], params["give_up"]))
+            told.append(_heal_swap(swap, params["state_dir"], params["down"]))
         for kind in LEFT:
             container = engine.container(f"{params['name']}-{kind}")
-            if container:
+            if container and not journal.read():  # else it belongs to what is still to be undone
                 engine.remove(container["Id"])
                 told.append(f"removed {params['name']}-{kind}, which an interrupted run left")
     return {"changed": bool(told), "healed": told}
 
 
-def _heal_swap(swap: Swap, state: str, give_up: bool) -> str:
+def _heal_swap(swap: Swap, state: str, down: str) -> str:
     # For how long nobody was served, only the run knew that is gone.
     line = {"service": swap.name, "before": swap.entry["before"], "after": swap.entry["after"]}
     if swap.serves():
@@ -49,8 +49,10 @@ def _heal_swap(swap: Swap, state: str, give_up: bool) -> str:
         return f"finished the interrupted replacement of {swap.name} by release {swap.entry['after']}"
     problem = swap.undo("the interrupted replacement was undone")
     note(state, {**line, "outcome": "failed" if isinstance(problem, Down) else "undone"})
-    if isinstance(problem, Down) and give_up:
-        swap.put_away()
+    if isinstance(problem, Down) and down == "kept":
+        return f"{swap.name} is down, and release {swap.entry['before']} does not come back ({problem.cause})"
+    if isinstance(problem, Down) and down == "given_up":
+        swap.give_up()
         return (
             f"gave release {swap.entry['before']} of {swap.name} up, for another one to replace it ({problem.cause});"
             f" if none does, try `loopdeploy start {swap.name}`"

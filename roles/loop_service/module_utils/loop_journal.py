@@ -122,7 +122,9 @@ class Journal:
         """Forget the replacement: it is done, or undone."""
         if os.path.exists(self.path):
             os.unlink(self.path)
-            self._settle()
+            # Found again after a power cut, it does no harm: what is done is not done twice.
+            with suppress(OSError):
+                self._settle()
 
     def _settle(self) -> None:
         """Let a power cut find the directory as it is now: what the engine writes meanwhile, it would find."""

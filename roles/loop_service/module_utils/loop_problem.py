@@ -15,6 +15,10 @@ class Refusal(Problem):
         self.status = status
 
 
+class Locked(Problem):
+    """A database that another process keeps to itself: nothing is wrong with it."""
+
+
 class Unhealthy(Problem):
     """A container that does not do its work."""
 

@@ -176,6 +176,12 @@ class Swap:
                 if self.entry["healthy"]:
                     wait_until_it_answers(self.engine, old, self.timeout)
 
+    def give_up(self) -> None:
+        """Leave the old container, which does not start any more, in its place, for another one to come there."""
+        if self._exists(self.entry["old"]):
+            self.engine.name(self.entry["old"], self.name)
+        self.put_away()
+
     def put_away(self) -> None:
         """Let the old container, which is in its place, be all that the replacement leaves."""
         new, old, discard = self.entry["new"], self.entry["old"], self.entry["discard"]
