@@ -30,7 +30,6 @@ def test_a_verb_that_succeeds_leaks_nothing(scene: Scene, verb: str) -> None:
     assert len(result.stdout) > 1000
     assert result.returncode == 0, result.stderr[-2000:]
     assert watch.leaks == []
-    assert watch.beat < 0.05
 
 
 @pytest.mark.parametrize("verb", QUIETER)
