@@ -18,9 +18,11 @@ from tests.lab.conftest import command
 from tests.lab.conftest import deploy
 from tests.lab.conftest import lab as lab
 from tests.leaks.allowed import Found
+from tests.leaks.figures import told
 from tests.leaks.scene import Scene
 from tests.leaks.search import files_here
 from tests.leaks.sentinels import Sentinels
+from tests.leaks.watch import FIGURES
 from tests.leaks.watch import is_kept
 
 # sudo asks for root's password, so that it is another one than the login's, and writes down what it ran, as on DSM; a
@@ -29,6 +31,14 @@ SUDOERS = """
 Defaults rootpw
 Defaults logfile=/var/log/sudo.log, loglinelen=0
 """
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell by which means processes were looked at, and how closely."""
+    if FIGURES:
+        terminalreporter.section("how closely processes were looked at")
+        for line in told(FIGURES):
+            terminalreporter.line(line)
 
 
 @pytest.fixture(scope="session")

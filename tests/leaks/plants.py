@@ -15,8 +15,8 @@ from tests.leaks.allowed import Found
 from tests.leaks.scene import Scene
 from tests.leaks.watch import Watch
 
-# Seconds that a process lives, and so long as a look of the sampler may take; a file is looked for less often.
-MOMENT = 0.05
+# Seconds that something stays which only the sampler can see: it looks at a process that is not new each 40 beats.
+MOMENT = 0.5
 HERE = Path.home() / ".loopdeploy-planted"
 MEMORY, SHARED = Path("/dev/shm/loopdeploy-planted"), Path("/dev/shm/psm_planted")
 IMAGE = "loopdeploy-planted"
@@ -30,23 +30,30 @@ def on_the_nas(scene: Scene, script: str, secret: str) -> None:
 
 
 def on_a_command_line(scene: Scene, watch: Watch) -> Found:
-    """Of a process on the NAS, for a moment."""
-    on_the_nas(scene, f'read -r secret; exec sh -c "sleep {MOMENT}; true" "$secret"', scene.secrets.sudo)
-    return "sudo", f"command line: sh -c sleep {MOMENT}; true {scene.secrets.sudo}"
+    """Of a process on the NAS that ends at once."""
+    on_the_nas(scene, 'read -r secret; /bin/true "$secret"', scene.secrets.sudo)
+    return "sudo", f"command line: /bin/true {scene.secrets.sudo}"
 
 
 def in_an_environment(scene: Scene, watch: Watch) -> Found:
-    """Of a process here, for a moment."""
-    environment = {"PATH": "/usr/bin:/bin", "ANSIBLE_PASSWORD": scene.secrets.ssh}
-    subprocess.run(["sleep", f"{MOMENT}"], env=environment, check=True)
-    return "ssh", f"environment: sleep {MOMENT}"
+    """Of a process here that ends at once."""
+    subprocess.run(["/bin/true", "planted"], env={"ANSIBLE_PASSWORD": scene.secrets.ssh}, check=True)
+    return "ssh", "environment: /bin/true planted"
+
+
+def in_a_title(scene: Scene, watch: Watch) -> Found:
+    """Of a process here that changes its command line, as it may without becoming another program."""
+    script = f"$_ = <STDIN>; chomp; $0 = $_; select undef, undef, undef, {MOMENT}"
+    # Room for the title is where the command line was.
+    subprocess.run(["perl", "-e", script, " " * 100], input=scene.secrets.anthropic, text=True, check=True)
+    return "anthropic", f"command line: {scene.secrets.anthropic}"
 
 
 def in_a_temporary_file(scene: Scene, watch: Watch) -> Found:
     """Of ansible-runner, gone behind the run."""
     MEMORY.mkdir(mode=0o700)
     (MEMORY / "env").write_text(scene.secrets.vault)
-    time.sleep(6 * MOMENT)
+    time.sleep(MOMENT)
     (MEMORY / "env").unlink()
     return "vault", f"temporary file: {MEMORY}/env"
 
@@ -55,7 +62,7 @@ def in_shared_memory(scene: Scene, watch: Watch) -> Found:
     """Where nothing but the SSH password may be."""
     SHARED.touch(0o600)
     SHARED.write_text(scene.secrets.sudo)
-    time.sleep(6 * MOMENT)
+    time.sleep(MOMENT)
     SHARED.unlink()
     return "sudo", f"temporary file: {SHARED}"
 
@@ -63,7 +70,7 @@ def in_shared_memory(scene: Scene, watch: Watch) -> Found:
 def in_a_temporary_file_of_the_nas(scene: Scene, watch: Watch) -> Found:
     """As a module would write it that gets its arguments by a file."""
     directory = "/tmp/loopdeploy-planted"
-    script = f"umask 077; mkdir {directory}; cat > {directory}/arguments; sleep {6 * MOMENT}; rm -r {directory}"
+    script = f"umask 077; mkdir {directory}; cat > {directory}/arguments; sleep {MOMENT}; rm -r {directory}"
     on_the_nas(scene, script, scene.secrets.anthropic)
     return "anthropic", f"temporary file of the NAS: {directory}/arguments"
 
@@ -150,11 +157,13 @@ def in_the_output(scene: Scene, watch: Watch) -> Found:
 
 
 PLANTS: tuple[Plant, ...] = (
-    on_a_command_line, in_an_environment, in_a_temporary_file, in_shared_memory, in_a_temporary_file_of_the_nas,
-    in_a_file_here, in_the_inventory, in_the_history, in_the_lock, in_a_backup, in_the_log_of_sudo,
-    in_the_log_of_the_nas, on_a_label, in_a_declaration, in_the_log_of_a_service, in_the_history_of_an_image,
-    in_the_output,
+    on_a_command_line, in_an_environment, in_a_title, in_a_temporary_file, in_shared_memory,
+    in_a_temporary_file_of_the_nas, in_a_file_here, in_the_inventory, in_the_history, in_the_lock, in_a_backup,
+    in_the_log_of_sudo, in_the_log_of_the_nas, on_a_label, in_a_declaration, in_the_log_of_a_service,
+    in_the_history_of_an_image, in_the_output,
 )  # fmt: skip
+# Of a process that is gone before the sampler looks.
+AT_AN_EXEC: tuple[Plant, ...] = (on_a_command_line, in_an_environment)
 
 
 def removed(scene: Scene) -> None:

@@ -3,7 +3,8 @@
     python -m tests.leaks.sampler CONFIGURATION
 
 CONFIGURATION is a JSON file: what a secret is spelt like with its name, the practice NAS's id and process, and where
-temporary files are on either machine. Ends when its standard input does, and then prints in JSON what it saw.
+temporary files are on either machine. Ends when its standard input does, and then prints in JSON what it saw. What a
+process is given when it begins is the tracer's, where the kernel allows that one: this sees what it changes later.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ import os
 import select
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 
+from tests.leaks.processes import Processes
 from tests.leaks.temporary import Places
 from tests.leaks.temporary import TemporaryFiles
 
@@ -26,13 +27,14 @@ NEW, OLD = 40, 40
 
 
 class Sampler:
-    """Keeps what it saw, each once: the secret's name, and the place."""
+    """Keeps what it saw in processes and temporary files."""
 
     def __init__(self, spellings: dict[str, str], lab: str, lab_pid: int, here: Places, there: Places) -> None:
-        self.spellings = {spelling.encode(): name for spelling, name in spellings.items()}
-        self.lab = lab.encode()
-        self.seen: dict[tuple[str, str], None] = {}
+        self.processes = Processes(spellings, lab)
         self.beats = 0
+        #: Seconds between two looks, at most.
+        self.gap = 0.0
+        self._looked = time.monotonic()
         # What runs already is not new, so that the first looks are no slower than the others.
         self._ages = dict.fromkeys(_processes(), NEW)
         self._here = TemporaryFiles(here)
@@ -41,37 +43,17 @@ class Sampler:
 
     def look(self) -> None:
         """Look at every process that is new or due, and at the temporary files."""
+        before, self._looked = self._looked, time.monotonic()
+        self.gap = max(self.gap, self._looked - before)
         self.beats += 1
         self._ages = {pid: self._ages.get(pid, 0) + 1 for pid in _processes()}
         for pid, age in self._ages.items():
             if age <= NEW or (age + int(pid)) % OLD == 0:
-                with suppress(OSError):  # it is gone
-                    self._process(pid)
+                self.processes.look_at(pid)
         if self.beats % FILES == 0:
             for what, files in (("temporary file", self._here), ("temporary file of the NAS", self._there)):
                 for path, content in files.changed():
-                    self._keep(f"{what}: {path}", content)
-
-    def _process(self, pid: str) -> None:
-        line = Path("/proc", pid, "cmdline").read_bytes()
-        shown = line.replace(b"\0", b" ")[:200].decode(errors="replace").strip()
-        self._keep(f"command line: {shown}", line)
-        environment = Path("/proc", pid, "environ").read_bytes()
-        if any(spelling in environment for spelling in self.spellings):
-            inner = self._in_a_container_of_the_nas(pid)
-            for variable in environment.split(b"\0"):
-                name = variable.partition(b"=")[0].decode(errors="replace")
-                self._keep(f"environment of a service: {name}" if inner else f"environment: {shown}", variable)
-
-    def _in_a_container_of_the_nas(self, pid: str) -> bool:
-        groups = Path("/proc", pid, "cgroup").read_bytes().splitlines()
-        own = [group.rpartition(b"/")[2] for group in groups if b"/docker/" in group]
-        return bool(own) and self.lab not in own
-
-    def _keep(self, place: str, content: bytes) -> None:
-        for spelling, name in self.spellings.items():
-            if spelling in content:
-                self.seen[name, place] = None
+                    self.processes.keep(f"{what}: {path}", content)
 
 
 def _processes() -> list[str]:
@@ -86,7 +68,7 @@ def main() -> None:
     while not select.select([sys.stdin], [], [], BEAT)[0]:
         sampler.look()
     seconds = (time.monotonic() - began) / max(1, sampler.beats)
-    print(json.dumps({"seen": list(sampler.seen), "seconds_a_look": seconds}))
+    print(json.dumps({"seen": list(sampler.processes.seen), "beat": seconds, "gap": sampler.gap}))
 
 
 if __name__ == "__main__":

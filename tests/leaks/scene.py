@@ -17,6 +17,7 @@ from tests.lab.conftest import ROOT
 from tests.lab.conftest import Nas
 from tests.lab.conftest import Result
 from tests.lab.conftest import command
+from tests.leaks.places import ON_THE_NAS
 from tests.leaks.sentinels import Sentinels
 from tests.leaks.watch import Watch
 from tests.leaks.watch import watching
@@ -98,6 +99,11 @@ class Scene:
             subprocess.run(
                 ["ssh", "-O", "exit", "-o", f"ControlPath={socket}", "nas"], check=False, capture_output=True
             )
+
+    def remove_modules(self) -> None:
+        """Remove the modules that Ansible was told to leave on the NAS."""
+        directories = " ".join(f"{directory}/ansible-tmp-*" for directory, _ in ON_THE_NAS)
+        self.nas.run("sh", "-c", f"rm -rf {directories}")
 
     @contextmanager
     def variables(self, **variables: object) -> Iterator[None]:

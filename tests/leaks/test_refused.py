@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
 import pytest
 
 from tests.leaks.scene import NO_KEYRING
 from tests.leaks.scene import Scene
-from tests.leaks.test_verbs import QUIETER
+from tests.leaks.test_verbs import CHECKED
+from tests.leaks.test_verbs import VERBOSITIES
 from tests.leaks.test_verbs import VERBS
+from tests.leaks.watch import Watch
 
 Variables = dict[str, object]
 # Where a login without the right to use sudo is, while it is needed.
 NO_SUDO = "nosudo"
+# A file that would be read only behind a vault that opens.
+NEW = "/dev/null"
 
 
 def a_wrong_ssh_password(scene: Scene) -> Variables:
@@ -66,25 +71,28 @@ REFUSED = (
 )  # fmt: skip
 
 
+def ask(scene: Scene, watch: Watch, code: int, *options: str | Path, some: int = 0) -> None:
+    """Run every verb, each of which must end with ``code``.
+
+    In check mode only each seventh from ``some`` on, as there are so many refusals of a login, which take seconds each.
+    """
+    checked = list(zip(CHECKED, cycle(VERBOSITIES), strict=False))[some::7]
+    said = [(verb, "--diff -vvvvv") for verb in VERBS]
+    said += [(verb, f"--check --diff {verbosity}") for verb, verbosity in checked]
+    for verb, more in said:
+        result = watch.keep(scene.loopdeploy(*options, *verb.split(), *more.split(), environment=NO_KEYRING))
+        assert result.returncode == code, f"{verb} {more}: {result.stderr[-2000:]}"
+
+
 @pytest.mark.parametrize("refused", REFUSED, ids=lambda refused: refused.__name__)
 def test_a_login_that_is_refused_leaks_nothing(scene: Scene, refused: Callable[[Scene], Variables]) -> None:
-    """The right secrets of the others are in use."""
+    """Each verb logs in and asks for root by itself, with the right secrets of the others in use."""
     try:
         with scene.variables(**refused(scene)), scene.watched() as watch:
-            result = watch.keep(scene.loopdeploy("rebuild", "--force", "--diff", "-vvvvv"))
+            ask(scene, watch, 3, some=REFUSED.index(refused))
     finally:
         scene.nas.run("userdel", "--remove", NO_SUDO, check=False)
         scene.nas.run("chage", "--lastday", "-1", "loopadmin")
-    assert result.returncode == 3, result.stderr[-2000:]
-    assert watch.leaks == []
-
-
-def test_a_sudo_password_that_is_refused_leaks_nothing_at_any_verb(scene: Scene) -> None:
-    """Each verb logs in and asks for root by itself, in other words at another verbosity."""
-    with scene.variables(**a_wrong_sudo_password(scene)), scene.watched() as watch:
-        for verb in (*VERBS, *QUIETER):
-            result = watch.keep(scene.loopdeploy(*verb.split(), *([] if " -v" in verb else ["--diff", "-vvvvv"])))
-            assert result.returncode == 3, f"{verb}: {result.stderr[-2000:]}"
     assert watch.leaks == []
 
 
@@ -99,28 +107,32 @@ def cut_off(vault: bytes) -> bytes:
     return vault[:200]
 
 
+def ask_the_vault(scene: Scene, watch: Watch, *options: str | Path) -> None:
+    """Run all that opens the vault, which must be refused."""
+    ask(scene, watch, 2, *options)
+    for argv in (("view",), ("edit",), ("set", "vault_openai_api_key"), ("rekey", "--new-vault-password-file", NEW)):
+        verb = scene.loopdeploy(*options, "-vvvvv", "vault", *argv, environment={**NO_KEYRING, "EDITOR": "true"})
+        assert watch.keep(verb).returncode == 2, f"{argv}: {verb.stderr[-2000:]}"
+
+
 @pytest.mark.parametrize("spoil", [tampered, cut_off], ids=lambda spoil: spoil.__name__)
-@pytest.mark.parametrize("verb", ["rebuild", "vault view"])
-def test_a_vault_that_is_damaged_leaks_nothing(scene: Scene, verb: str, spoil: Callable[[bytes], bytes]) -> None:
+def test_a_vault_that_is_damaged_leaks_nothing(scene: Scene, spoil: Callable[[bytes], bytes]) -> None:
     """Nothing of what is in it is known, and its password is."""
     whole = scene.vault.read_bytes()
     scene.vault.write_bytes(spoil(whole))
     try:
         with scene.watched() as watch:
-            result = watch.keep(scene.loopdeploy("-vvvvv", *verb.split()))
+            ask_the_vault(scene, watch)
     finally:
         scene.vault.write_bytes(whole)
-    assert result.returncode == 2, result.stderr[-2000:]
     assert watch.leaks == []
 
 
-@pytest.mark.parametrize("verb", ["rebuild", "vault view"])
-def test_a_wrong_vault_password_leaks_nothing(scene: Scene, verb: str) -> None:
+def test_a_wrong_vault_password_leaks_nothing(scene: Scene) -> None:
     """It is a secret of something else."""
     wrong = scene.kept("vault", "wrong", text=f"wrong-{scene.secrets.vault}")
     with scene.watched() as watch:
-        result = watch.keep(scene.loopdeploy("-vvvvv", "--vault-password-file", wrong, *verb.split()))
-    assert result.returncode == 2, result.stderr[-2000:]
+        ask_the_vault(scene, watch, "--vault-password-file", wrong)
     assert watch.leaks == []
 
 
@@ -128,6 +140,5 @@ def test_nobody_to_ask_leaks_nothing(scene: Scene) -> None:
     """A pipeline without a vault password ends at once."""
     with scene.watched() as watch:
         # An empty name is none.
-        result = watch.keep(scene.loopdeploy("--vault-password-file", "", "status", environment=NO_KEYRING))
-    assert result.returncode == 2, result.stderr[-2000:]
+        ask_the_vault(scene, watch, "--vault-password-file", "")
     assert watch.leaks == []

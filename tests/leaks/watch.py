@@ -20,6 +20,8 @@ from tests.lab.conftest import Nas
 from tests.lab.conftest import Result
 from tests.leaks.allowed import Found
 from tests.leaks.allowed import may_be
+from tests.leaks.figures import Figures
+from tests.leaks.figures import figures
 from tests.leaks.places import HERE
 from tests.leaks.places import ON_THE_NAS
 from tests.leaks.search import files_here
@@ -29,6 +31,8 @@ from tests.leaks.temporary import Places
 
 # The clock that stamps files is some milliseconds behind.
 SLACK = 1.0
+# Of every watch so far, for the test report.
+FIGURES: list[Figures] = []
 
 
 @dataclass
@@ -40,8 +44,8 @@ class Watch:
     leaks: list[Found] = field(default_factory=list)
     #: What is where it may be.
     allowed: list[Found] = field(default_factory=list)
-    #: Seconds between two looks of the sampler.
-    beat: float = 0
+    #: Why processes are not traced, where the kernel refuses that.
+    refused: str = ""
 
     def keep(self, result: Result, shows: tuple[str, ...] = ()) -> Result:
         """Search what a command printed; the secrets ``shows`` may be in its standard output."""
@@ -65,25 +69,44 @@ def watching(
     where = {"lab": lab, "lab_pid": int(pid), "here": [*HERE, *places], "there": ON_THE_NAS}
     configuration.write_text(json.dumps({"spellings": spellings, **where}))
     began, watch = time.time() - SLACK, Watch(dict(spellings))
-    sampler = subprocess.Popen(
-        [sys.executable, "-m", "tests.leaks.sampler", str(configuration)],
-        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."},
-    )  # fmt: skip
-    assert sampler.stdout
-    assert sampler.stdout.readline() == "looking\n"
+    sampler, tracers, watch.refused = _looking(configuration)
     try:
         yield watch
     finally:
-        report, _ = sampler.communicate()
-    sampled = json.loads(report)
-    watch.beat = sampled["seconds_a_look"]
-    found = [(str(name), str(place)) for name, place in sampled["seen"]]
+        reports = [json.loads(process.communicate()[0]) for process in (*tracers, sampler)]
+    FIGURES.append(figures(watch.refused, reports[-1], reports[:-1]))
+    found = [(str(name), str(place)) for report in reports for name, place in report["seen"]]
     found += files_here(began, watch.spellings, kept / "patterns")
     found += files_of_the_nas(nas, began, watch.spellings)
     found += told_by_the_engine(nas, began, watch.spellings)
     for hit in found:
         is_allowed = may_be(*hit) or but(*hit) or is_kept(kept, *hit)
         (watch.allowed if is_allowed else watch.leaks).append(hit)
+    FIGURES[-1].require()
+
+
+def _looking(configuration: Path) -> tuple[subprocess.Popen[str], list[subprocess.Popen[str]], str]:
+    """Start the sampler, and a tracer a processor; without tracers, return why they are refused."""
+    sampler, refused = _started("sampler", str(configuration))
+    assert not refused
+    tracers = [_started("tracer", str(configuration), str(processor)) for processor in range(os.cpu_count() or 1)]
+    refused = next((why for _, why in tracers if why), "")
+    if refused:
+        for tracer, _ in tracers:
+            tracer.communicate()
+    return sampler, [] if refused else [tracer for tracer, _ in tracers], refused
+
+
+def _started(module: str, *argv: str) -> tuple[subprocess.Popen[str], str]:
+    """Return a process that looks, and why it does not."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"tests.leaks.{module}", *argv],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."},
+    )  # fmt: skip
+    assert process.stdout
+    first = process.stdout.readline().strip()
+    assert first == "looking" or first.startswith("refused: "), first
+    return process, first.removeprefix("looking").removeprefix("refused: ")
 
 
 def is_kept(kept: Path, name: str, place: str) -> bool:
