@@ -1,0 +1,105 @@
+"""`init` where there is an inventory already."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from loopdeploy.content import CONTENT
+from tests.unit.fake_nas import FakeNas
+from tests.unit.test_init import PRODUCTION
+from tests.unit.test_init import PUBLIC
+from tests.unit.test_init import SSH
+from tests.unit.test_init import VARIABLES
+from tests.unit.test_init import files as files
+from tests.unit.test_init import host
+from tests.unit.test_init import init
+from tests.unit.test_init import nas as nas
+from tests.unit.test_init import scripted
+from tests.unit.test_init import snapshot
+from tests.unit.test_init import variables
+from tests.unit.test_init import where
+
+
+def test_second_run_of_a_script_changes_nothing(nas: FakeNas, files: dict[str, str]) -> None:
+    """A sentence says how to."""
+    scripted(nas, files)
+    before = snapshot()
+    result = scripted(nas, files)
+    assert result.exit_code == 2
+    assert result.output == (
+        "Error: inventory/production already has hosts.yml and group_vars/loop/vault.yml, and nothing was changed:"
+        " change a secret with `loopdeploy vault set NAME`, or write all of it anew with --replace.\n"
+    )
+    assert snapshot() == before
+
+
+def test_replace_writes_it_anew_and_keeps_the_variables(nas: FakeNas, files: dict[str, str]) -> None:
+    """Paths and ports that the operator set are no answer of init."""
+    scripted(nas, files)
+    own = "loop_api_port: 1\nloop_public_url: https://own.example.org\n"
+    (PRODUCTION / VARIABLES).write_text(own)
+    Path(files["ssh-password"]).write_text("another")
+    given = [f"--{name}-file={file}" for name, file in files.items()]
+    assert init(*[option for option in where(nas) if "public" not in option], *given, "--replace").exit_code == 0
+    assert variables()["vault_ssh_password"] == "another"
+    assert (PRODUCTION / VARIABLES).read_text() == own
+    assert scripted(nas, files, "--replace").exit_code == 0
+    assert (PRODUCTION / VARIABLES).read_text() == f"loop_api_port: 1\nloop_public_url: {PUBLIC}\n"
+
+
+def test_replace_forgets_the_key_of_the_old_nas(nas: FakeNas, files: dict[str, str]) -> None:
+    """Its empty password would win over the new one; other variables of the NAS are the operator's."""
+    scripted(nas, files)
+    login = PRODUCTION / "host_vars" / "nas" / "login.yml"
+    login.parent.mkdir(parents=True)
+    login.write_text('ansible_password: ""\n')
+    (login.parent / "own.yml").write_text("loop_api_port: 1\n")
+    result = scripted(nas, files, "--replace")
+    assert result.exit_code == 0
+    assert list(login.parent.iterdir()) == [login.parent / "own.yml"]
+    assert f"{login} is removed: `loopdeploy bootstrap` lets a key log in again." in result.output
+
+
+def test_replace_keeps_each_old_vault_where_ansible_does_not_read_it(nas: FakeNas, files: dict[str, str]) -> None:
+    """It may be the only place of another secret; its password may be another one, too."""
+    scripted(nas, files)
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    first = vault.read_bytes()
+    Path(files["vault-password"]).write_text("another")
+    result = scripted(nas, files, "--replace")
+    assert f"The old vault is kept as {vault}.old, with its old password: delete it" in result.output
+    assert scripted(nas, files, "--replace").exit_code == 0
+    assert (Path(f"{vault}.old").read_bytes(), Path(f"{vault}.old").stat().st_mode & 0o777) == (first, 0o600)
+    assert Path(f"{vault}.old2").exists()
+    ansible = Path(sys.executable).with_name("ansible-inventory")
+    command = [str(ansible), "-i", str(PRODUCTION), "--vault-password-file", files["vault-password"], "--list"]
+    assert subprocess.run(command, capture_output=True, text=True).returncode == 0
+
+
+def test_replace_puts_a_new_vault_in_place_of_anything(nas: FakeNas, files: dict[str, str]) -> None:
+    """Of one that is damaged, too."""
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    vault.parent.mkdir(parents=True)
+    for content in ("no vault", "$ANSIBLE_VAULT;1.2", ""):
+        vault.write_text(content)
+        assert scripted(nas, files, "--replace").exit_code == 0
+        assert variables()["vault_ssh_password"] == SSH
+
+
+def test_blank_inventory_of_a_clone_is_filled_in(nas: FakeNas, files: dict[str, str]) -> None:
+    """It names no NAS yet, so there is nothing to lose."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_text((CONTENT / "inventory" / "production" / "hosts.yml").read_text())
+    assert scripted(nas, files).exit_code == 0
+    assert host()["ansible_host"] == "nas.lan"
+
+
+def test_vault_alone_is_not_overwritten(nas: FakeNas, files: dict[str, str]) -> None:
+    """It may be the only place of a key."""
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    vault.parent.mkdir(parents=True)
+    vault.write_text("precious")
+    assert scripted(nas, files).exit_code == 2
+    assert vault.read_text() == "precious"

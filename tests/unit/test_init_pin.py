@@ -1,0 +1,83 @@
+"""The host key of a NAS, pinned anew, and what else counts for a login."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from loopdeploy.content import CONTENT
+from tests.unit.fake_nas import FakeNas
+from tests.unit.test_init import PRODUCTION
+from tests.unit.test_init import files as files
+from tests.unit.test_init import host
+from tests.unit.test_init import init
+from tests.unit.test_init import nas as nas
+from tests.unit.test_init import scripted
+from tests.unit.test_init import snapshot
+
+
+def test_host_key_is_pinned_anew_when_asked(nas: FakeNas, files: dict[str, str]) -> None:
+    """After the NAS was set up again; nothing else is written."""
+    scripted(nas, files)
+    before = snapshot()
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 0, result.output
+    changed = {file for file, content in snapshot().items() if before[file] != content}
+    assert changed == {PRODUCTION / "known_hosts.txt"}
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
+
+
+def test_pin_needs_an_inventory(nas: FakeNas) -> None:
+    """There is no address to ask."""
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert (result.exit_code, snapshot()) == (2, {})
+    assert "make it with `loopdeploy init`" in result.output
+
+
+def test_inventory_filled_in_by_hand_can_be_pinned(nas: FakeNas) -> None:
+    """That of a clone; ssh then takes the pinned key alone."""
+    PRODUCTION.mkdir(parents=True)
+    blank = (CONTENT / "inventory" / "production" / "hosts.yml").read_text()
+    (PRODUCTION / "hosts.yml").write_text(blank.replace("fill-in-the-address.invalid", "nas.lan"))
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 0, result.output
+    assert (PRODUCTION / "known_hosts.txt").read_text() == nas.pinned("ed25519")
+
+
+def test_clone_s_inventory_says_what_init_writes(nas: FakeNas, files: dict[str, str]) -> None:
+    """Of ssh the same, so that it does not matter who filled it in."""
+    scripted(nas, files)
+    blank = yaml.safe_load((CONTENT / "inventory" / "production" / "hosts.yml").read_text())["loop"]["hosts"]["nas"]
+    assert blank["ansible_ssh_common_args"] == host()["ansible_ssh_common_args"]
+
+
+def test_pin_that_would_not_count_is_refused(nas: FakeNas) -> None:
+    """Another file of host keys is read; nothing is written."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_text("loop: {hosts: {nas: {ansible_host: nas.lan}}}\n")
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 2
+    assert "does not let ssh read known_hosts.txt" in result.output
+    assert list(snapshot()) == [PRODUCTION / "hosts.yml"]
+
+
+@pytest.mark.parametrize("named", [[], ["/here/key"]])
+def test_only_the_pinned_host_key_and_named_keys_count(nas: FakeNas, files: dict[str, str], named: list[str]) -> None:
+    """Neither the host keys of /etc/ssh nor the keys that ssh offers by itself; the key of `bootstrap` is named."""
+    scripted(nas, files, "a directory")
+    text = str(host(Path("a directory"))["ansible_ssh_common_args"]).replace("{{ inventory_dir }}", "/a directory")
+    keys = [argument for key in named for argument in ("-o", f'IdentityFile="{key}"')]
+    shown = subprocess.run(
+        ["ssh", "-G", "-F", "none", *keys, *shlex.split(text), "nas.lan"], capture_output=True, text=True, check=True
+    )
+    lines = shown.stdout.splitlines()
+    assert "userknownhostsfile /a directory/known_hosts.txt" in lines
+    assert {"globalknownhostsfile /dev/null", "stricthostkeychecking true", "updatehostkeys false"} <= set(lines)
+    assert [line for line in lines if line.startswith("identityfile ")] == [
+        *(f"identityfile {key}" for key in named),
+        "identityfile none",
+    ]
