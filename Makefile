@@ -36,7 +36,7 @@ tools: $(VENV)/test
 test-faults: $(VENV)/test  ## Kill, cut, fill and reboot at every step of a deployment; takes half an hour.
 	$(BIN)/pytest tests/faults
 
-test-leaks: $(VENV)/test  ## Search both machines for every secret, behind every verb; takes a quarter of an hour.
+test-leaks: $(VENV)/test  ## Search both machines for every secret, behind every verb; takes some 25 minutes.
 	$(BIN)/pytest tests/leaks
 
 test-versions: $(VENV)/test  ## Deploy with the oldest and the newest Ansible, on a NAS with Python 3.8 too.

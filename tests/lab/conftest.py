@@ -33,7 +33,7 @@ $1 ps --all --no-trunc --format 'container {{.ID}} {{.Names}} {{.Image}} {{.Port
 $1 ps --quiet | xargs --no-run-if-empty $1 inspect --format 'life {{.Id}} {{.State.StartedAt}} {{.RestartCount}}'
 $1 images --all --no-trunc --format 'image {{.ID}} {{.Repository}}:{{.Tag}}'
 $1 network ls --no-trunc --format 'network {{.ID}} {{.Name}}'
-ls -lR "$2" 2>&1 | grep -v __pycache__
+ls -lR "$2" 2>&1 | grep -v -e __pycache__ -e '^total '
 git -c safe.directory=* -C "$3" status --short
 """
 
