@@ -102,6 +102,8 @@ def _started(module: str, *argv: str) -> tuple[subprocess.Popen[str], str]:
     process = subprocess.Popen(
         [sys.executable, "-m", f"tests.leaks.{module}", *argv],
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": "."},
+        # Else Ctrl-C ends it, too, and the tests go on behind its missing report.
+        start_new_session=True,
     )  # fmt: skip
     assert process.stdout
     first = process.stdout.readline().strip()
