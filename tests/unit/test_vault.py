@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import keyring
@@ -375,52 +373,3 @@ def test_pipeline_without_a_password_is_not_asked(vault: Path, command: str) -> 
     result = loopdeploy(*command.split(), stdin="x\n")
     assert result.exit_code == 2
     assert "there is no terminal" in result.output.lower()
-
-
-def test_remembered_password_opens_the_vault_until_it_is_forgotten(
-    vault: Path, kept: dict[tuple[str, str], str]
-) -> None:
-    """Without a file and without a terminal."""
-    assert loopdeploy("remember", stdin=f"{PASSWORD}\n").exit_code == 0
-    assert kept == {("loopdeploy", str(vault.parents[2])): PASSWORD}
-    assert loopdeploy("view").stdout == TEXT
-    assert "no longer has" in loopdeploy("forget").output
-    assert kept == {}
-    assert "did not have" in loopdeploy("forget").output
-
-
-def test_wrong_password_is_not_remembered(vault: Path, kept: dict[tuple[str, str], str]) -> None:
-    """Each verb would fail with it."""
-    assert loopdeploy("remember", stdin="wrong\n").exit_code == 2
-    assert kept == {}
-
-
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [("fail.Keyring", "cannot be used: there is none; use --vault-password-file"), ("null.Keyring", "keeps nothing")],
-)
-def test_machine_without_a_keyring_says_so(
-    vault: Path, monkeypatch: pytest.MonkeyPatch, name: str, sentence: str
-) -> None:
-    """A server without a desktop has none; other verbs ask, or say what to give."""
-    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", f"keyring.backends.{name}")
-    monkeypatch.setattr(keyring.core, "_keyring_backend", None)
-    result = loopdeploy("remember", stdin=f"{PASSWORD}\n")
-    assert result.exit_code == 2
-    assert sentence in result.output
-    assert "give --vault-password-file" in loopdeploy("view").output
-    assert loopdeploy("forget").exit_code == 0
-
-
-def test_keyring_that_waits_can_be_interrupted(vault: Path, backend: MemoryKeyring, kept: object) -> None:
-    """Somebody may not want to unlock it."""
-
-    def interrupted(*arguments: object) -> str:
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(30)
-        return PASSWORD
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend, "get_password", interrupted)
-        result = loopdeploy("view")
-    assert (result.exit_code, result.output) == (130, "Error: Interrupted before it was done: call it again.\n")
