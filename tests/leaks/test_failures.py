@@ -24,10 +24,9 @@ printf '{{"token": "other", "user": "ann", "host": "desk", "pid": 1, "verb": "re
 
 # These change nothing, and so have no check mode.
 NOT_CHECKED = ("status", "logs", "doctor")
-# `rollback` does, too, but asks an engine that is down for two and a half minutes.
 NEED_THE_ENGINE = (
-    "rebuild --force", "rebuild-all --force", "restart --all", "stop --all", "start", "restore --auth latest",
-    "recover", "status", "logs", "doctor",
+    "rebuild --force", "rebuild-all --force", "restart --all", "stop --all", "start", "rollback",
+    "restore --auth latest", "recover", "status", "logs", "doctor",
 )  # fmt: skip
 CHECKED_BY_THE_ENGINE = tuple(f"{verb} --check" for verb in NEED_THE_ENGINE if verb.split()[0] not in NOT_CHECKED)
 NEED_THE_COMMAND = (

@@ -268,7 +268,7 @@ def heal_all(tmp_path: Path, swap: str, files: str, sessions: str = "module.exit
     ends = {
         "container_swap": (["name", "state", "state_dir", "timeout", "down"], swap),
         "auth_backup": (["state", "container", "database", "keys", "directory", "state_dir", "timeout"], files),
-        "session_state": (["container", "url", "keys", "before", "touched", "meant"], sessions),
+        "session_state": (["container", "url", "keys", "before", "touched", "meant", "patient"], sessions),
     }
     for name, options_and_end in ends.items():
         (library / f"{name}.py").write_text(answer % options_and_end)
@@ -278,7 +278,8 @@ def heal_all(tmp_path: Path, swap: str, files: str, sessions: str = "module.exit
     auth = {"loop_auth_rollout": {"backup": paths}, "loop_auth_jwks_url": "http://x"}
     verb = {"loop_service_verb": "recover", "loop_service_steps": [["loop-api", "noted"]]}
     take = {"import_role": {"name": "loop_service", "tasks_from": "heal", "rolespec_validate": False}}
-    return play(tmp_path, take, loop_state_dir="/state", **auth, **verb).stdout
+    began = {"stdout": "/loop-api-next x", "stdout_lines": ["/loop-api-next x"]}
+    return play(tmp_path, take, loop_state_dir="/state", __loop_service_began=began, **auth, **verb).stdout
 
 
 def test_what_an_interrupted_run_left_is_told_before_a_restore_is_finished(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
@@ -227,3 +228,21 @@ def test_keys_that_were_meant_to_change_are_told(run: Run, engine: ScriptedEngin
     engine.clock.after(3, lambda: keys.publish("k0", "k1"))
     kind, result = read(run, engine, keys, before=before, touched=True, meant=True)
     assert (kind, result["lost"], result["sessions"]["keys"]) == ("ok", ["k2"], ["k0", "k1"])
+
+
+@pytest.mark.parametrize("away", [20, 200])
+def test_engine_that_restarts_is_waited_for_in_the_middle_of_a_verb_alone(
+    run: Run, engine: ScriptedEngine, keys: Keys, auth: Container, away: int
+) -> None:
+    """Before anything was begun, its absence is told at once."""
+    before, path, hidden = read(run, engine, keys)[1]["sessions"], engine.path, f"{engine.path}.away"
+    for more, waits in (({}, False), ({"patient": True}, True), ({"before": before}, True)):
+        os.rename(path, hidden)
+        engine.clock.after(away, lambda: os.rename(hidden, path))
+        asked = engine.clock.now
+        kind, result = read(run, engine, keys, **more)
+        waited = engine.clock.now - asked
+        assert waited == pytest.approx(min(away, 90) if waits else 0, abs=1)
+        assert kind == ("ok" if waits and away < 90 else "failed")
+        assert kind == "ok" or "The Docker engine does not answer" in result["msg"]
+        engine.clock.sleep(away)

@@ -35,6 +35,12 @@ options:
     description: Whether its keys were to change; then nothing fails, and RV(lost) names what changed.
     type: bool
     default: false
+  patient:
+    description:
+      - Wait for an engine that does not answer, as one that restarts in the middle of a verb. Before anything was begun
+        its absence is told at once; with O(before) it is always waited for.
+    type: bool
+    default: false
   timeout:
     description: Seconds in which the same keys must be published again.
     type: int
@@ -103,13 +109,14 @@ def main() -> None:
             "before": {"type": "dict"},
             "touched": {"type": "bool", "default": False},
             "meant": {"type": "bool", "default": False},
+            "patient": {"type": "bool", "default": False},
             "timeout": {"type": "int", "default": 10},
             "socket": {"type": "path", "default": "/var/run/docker.sock"},
         },
         supports_check_mode=True,
     )
-    # What is asked for before anything is healed must not fail for an engine that just restarts.
-    engine, params = Engine(module.params["socket"], PATIENCE), module.params
+    params = module.params
+    engine = Engine(params["socket"], PATIENCE if params["patient"] or params["before"] is not None else 0)
     try:
         if params["before"] is None or module.check_mode:
             module.exit_json(changed=False, sessions=read_sessions(engine, params), lost=[])
