@@ -35,6 +35,24 @@ SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
 # Where pip puts commands, which need not be on the PATH.
 BESIDE = [str(Path(program).parent) for program in (sys.executable, sys.argv[0])]
 ANSIBLE_PLAYBOOK = [sys.executable, "-m", "loopdeploy.ansible"]
+# What the operator's own environment could say of Ansible, and must not here.
+ENVIRONMENT = {
+    # ansible-runner would switch the check off.
+    "ANSIBLE_HOST_KEY_CHECKING": "True",
+    # These leave modules, arguments and all, on the NAS, or show what ssh said.
+    "ANSIBLE_KEEP_REMOTE_FILES": "False",
+    "ANSIBLE_PIPELINING": "True",
+    "ANSIBLE_DEBUG": "False",
+    # These ask, on a terminal that nobody sees.
+    "ANSIBLE_ASK_PASS": "False",
+    "ANSIBLE_ASK_VAULT_PASS": "False",
+    "ANSIBLE_BECOME_ASK_PASS": "False",
+    "ANSIBLE_ENABLE_TASK_DEBUGGER": "False",
+    "ANSIBLE_STRATEGY": "linear",
+    # These leave steps out, and nothing done passes for nothing to do.
+    "ANSIBLE_RUN_TAGS": "all",
+    "ANSIBLE_SKIP_TAGS": "",
+}
 # pexpect sleeps this long after its child is gone, and ansible-runner has no option for it: 0.1 s of every run.
 PtyProcess.delayafterclose = property(lambda process: 0.0, lambda process, seconds: None)
 
@@ -74,12 +92,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
                 "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg"),
                 # ssh asks the program `ansible` for the password.
                 "PATH": os.pathsep.join([*BESIDE, os.environ.get("PATH", os.defpath)]),
-                # ansible-runner would switch the check off.
-                "ANSIBLE_HOST_KEY_CHECKING": "True",
-                # The operator's own: they leave modules, arguments and all, on the NAS, or show what ssh said.
-                "ANSIBLE_KEEP_REMOTE_FILES": "False",
-                "ANSIBLE_PIPELINING": "True",
-                "ANSIBLE_DEBUG": "False",
+                **ENVIRONMENT,
                 **({"ANSIBLE_VAULT_PASSWORD_FILE": str(vault.file)} if vault.file else {}),
             },
             passwords={VAULT_PROMPT: vault.secret} if vault.secret is not None else None,
