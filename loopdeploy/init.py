@@ -28,7 +28,7 @@ from loopdeploy.questions import read_file
 from loopdeploy.questions import read_secret
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
-from loopdeploy.target import password_file
+from loopdeploy.target import password_from
 from loopdeploy.vault_file import ANTHROPIC_API_KEY
 from loopdeploy.vault_file import OPENAI_API_KEY
 from loopdeploy.vault_file import SSH_PASSWORD
@@ -214,6 +214,6 @@ def _new_vault_password(target: Target) -> bytes:
     if target.vault_password_file == "-":
         return new_password(VaultPassword(secret=read_secret("-", "--vault-password-file")))
     if target.vault_password_file:
-        return new_password(VaultPassword(file=password_file(target.vault_password_file, "--vault-password-file")))
+        return new_password(password_from(target.vault_password_file, "--vault-password-file"))
     typed = ask("New vault password", "--vault-password-file", secret=True, twice=True)
     return new_password(VaultPassword(secret=typed))

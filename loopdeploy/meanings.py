@@ -145,6 +145,12 @@ MEANINGS: Meanings = [
         " `loopdeploy vault set {0}`.",
     ),
     (
+        # It goes on with the value.
+        r"Config '\w+' for .+? from 'var: (\w+)' has an invalid value",
+        SetupError,
+        "the value of {0} is no text: put it in quotes, in the vault with `loopdeploy vault edit`.",
+    ),
+    (
         r"Completely failed to parse inventory source (\S+)",
         SetupError,
         "the inventory {0} cannot be read: mend its YAML.",

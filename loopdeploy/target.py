@@ -33,8 +33,8 @@ class Target:
     diff: bool = False
     verbose: int = 0
     vault_password_file: str | None = None
-    # Asked for once, though one command may run two playbooks.
-    _secret: str | None = field(default=None, repr=False)
+    # Asked for, or read, once, though one command may run two playbooks.
+    _password: VaultPassword | None = field(default=None, repr=False)
 
     def advised(self, text: str) -> str:
         """Return ``text`` with this inventory in each command that it advises; the default one goes without saying.
@@ -65,16 +65,19 @@ class Target:
 
         Raises SetupError when there is a vault and nothing to open it with.
         """
+        if self._password is None:
+            self._password = self._given_password()
+        return self._password
+
+    def _given_password(self) -> VaultPassword:
         inventory = self.inventory_path()
         if inventory == LAB_INVENTORY:
             return VaultPassword(file=LAB_VAULT_PASSWORD)
         if self.vault_password_file:
-            return VaultPassword(file=password_file(self.vault_password_file, "--vault-password-file"))
+            return password_from(self.vault_password_file, "--vault-password-file")
         if not has_vault(inventory):
             return VaultPassword()
-        if self._secret is None:
-            self._secret = recall(inventory) or _asked(inventory)
-        return VaultPassword(secret=self._secret)
+        return VaultPassword(secret=recall(inventory) or _asked(inventory))
 
 
 @dataclass(frozen=True)
@@ -82,18 +85,27 @@ class VaultPassword:
     """A vault password: in a file, in memory, or none needed."""
 
     file: Path | None = None
-    secret: str | None = None
+    secret: str | None = field(default=None, repr=False)
 
 
-def password_file(name: str, option: str) -> Path:
-    """Return the file or program ``name`` that gives a vault password.
+def password_from(name: str, option: str) -> VaultPassword:
+    """Return the vault password that the file or program ``name`` gives.
 
+    What can be read only once and by this process, such as a shell's ``<(...)``, is read here.
     Raises SetupError when there is none.
     """
     file = Path(name).expanduser()
     if not file.exists() or file.is_dir():
         raise SetupError(f"There is no vault password file {file}: mend {option}.")
-    return file.resolve()
+    if file.resolve().is_file():
+        return VaultPassword(file=file.resolve())
+    try:
+        secret = file.read_text("utf-8-sig").strip()
+    except (OSError, UnicodeError) as error:
+        raise SetupError(f"The vault password file {file} cannot be read as text: mend {option}.") from error
+    if not secret or "\n" in secret:
+        raise SetupError(f"The vault password file {file} gives no password of one line: mend {option}.")
+    return VaultPassword(secret=secret)
 
 
 def _asked(inventory: Path) -> str:

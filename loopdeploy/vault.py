@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from loopdeploy import remembered
+from loopdeploy.errors import LoopdeployError
 from loopdeploy.errors import SetupError
 from loopdeploy.options import local_options
 from loopdeploy.questions import ask
@@ -16,13 +17,13 @@ from loopdeploy.questions import read_secret
 from loopdeploy.scratch import edited
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
-from loopdeploy.target import password_file
+from loopdeploy.target import password_from
 from loopdeploy.vault_file import NAMES
 from loopdeploy.vault_file import close_vault
 from loopdeploy.vault_file import new_password
 from loopdeploy.vault_file import open_vault
 from loopdeploy.vault_file import password_bytes
-from loopdeploy.vault_file import read_variables
+from loopdeploy.vault_file import require_text
 from loopdeploy.vault_file import vault_file
 from loopdeploy.vault_file import with_secret
 
@@ -59,7 +60,7 @@ def edit(target: Target) -> None:
     changed = edited(text, "vault.yml")
     while changed != text:
         try:
-            read_variables(changed)
+            require_text(changed)
         except SetupError as error:
             click.echo(f"Error: {target.advised(error.message)}", err=True)
             if not confirm("Edit it again? Else nothing is changed.", ""):
@@ -102,7 +103,7 @@ def rekey(target: Target, new_vault_password_file: str | None) -> None:
     if new_vault_password_file == "-":
         given = VaultPassword(secret=read_secret("-", option))
     elif new_vault_password_file:
-        given = VaultPassword(file=password_file(new_vault_password_file, option))
+        given = password_from(new_vault_password_file, option)
     else:
         given = VaultPassword(secret=ask("New vault password", option, secret=True, twice=True))
     new = new_password(given)
@@ -112,8 +113,18 @@ def rekey(target: Target, new_vault_password_file: str | None) -> None:
     if target.vault_password_file:
         click.echo(f"Put it into {target.vault_password_file}, too.", err=True)
     elif remembered.recall(inventory) == password.decode():
+        _remember_too(inventory, new)
+
+
+def _remember_too(inventory: Path, new: bytes) -> None:
+    try:
         remembered.remember(inventory, new.decode(errors="surrogateescape"))
-        click.echo("The keyring has it, too.", err=True)
+    except SetupError as error:
+        raise LoopdeployError(
+            f"The vault has its new password, but the keyring still the old one ({error.message.rstrip('.')}): run"
+            " `loopdeploy vault remember` once it takes the new one."
+        ) from error
+    click.echo("The keyring has it, too.", err=True)
 
 
 @vault.command()
@@ -124,7 +135,7 @@ def remember(target: Target) -> None:
     if target.vault_password_file or on_terminal():
         source, option = target.vault_password_file, "--vault-password-file"
         given = (
-            VaultPassword(file=password_file(source, option))
+            password_from(source, option)
             if source
             else VaultPassword(secret=ask("Vault password", option, secret=True))
         )

@@ -18,6 +18,9 @@ OPENAI_API_KEY = "vault_openai_api_key"
 ANTHROPIC_API_KEY = "vault_anthropic_api_key"
 NAMES = (SSH_PASSWORD, SUDO_PASSWORD, OPENAI_API_KEY, ANTHROPIC_API_KEY)
 
+# What YAML and Ansible call a text.
+TEXT = {"tag:yaml.org,2002:str", "!unsafe", "!vault"}
+
 # The vault id in the first line of a vault that has one.
 LABEL = re.compile(rb"\$ANSIBLE_VAULT;1\.2;\w+;([!-~]+)\n")
 
@@ -180,3 +183,15 @@ def read_variables(text: str) -> list[tuple[yaml.Node, yaml.Node]]:
     if not isinstance(root, yaml.MappingNode) or root.flow_style:
         raise SetupError("The text of the vault is not lines of `NAME: VALUE`: mend it with `loopdeploy vault edit`.")
     return list(root.value)
+
+
+def require_text(text: str) -> None:
+    """Raise SetupError, which quotes no value, unless each secret in the vault's ``text`` is text.
+
+    Without quotes YAML makes a number of 0123, and a list or a mapping of what begins with a bracket.
+    """
+    for key, value in read_variables(text):
+        if key.value in NAMES and value.tag not in TEXT:
+            raise SetupError(
+                f"The value of {key.value} at line {key.start_mark.line + 1} is no text: put it in quotes."
+            )

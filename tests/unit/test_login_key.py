@@ -14,6 +14,7 @@ from loopdeploy.content import CONTENT
 from loopdeploy.errors import LoopdeployError
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
+from tests.unit.test_api_keys import play
 from tests.unit.test_doctor_playbook import here as here
 from tests.unit.test_doctor_playbook import variables
 
@@ -66,3 +67,25 @@ def test_ansible_by_itself_puts_no_module_on_the_nas_either(here: Path) -> None:
     result = subprocess.run(command, cwd=CONTENT, env={**os.environ, **UNWANTED}, capture_output=True, text=True)
     assert "The NAS has no user nobody-of-that-name" in result.stdout
     assert not files.exists()
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "sentence"),
+    [
+        ("", "The NAS refuses the key {key}, which is in /home/ann/.ssh/authorized_keys: allow public keys"),
+        ("words", "The key {key} is installed, but does not open without its passphrase: load it with `ssh-add {key}`"),
+    ],
+)
+def test_key_that_does_not_log_in_says_why(tmp_path: Path, passphrase: str, sentence: str) -> None:
+    """With a passphrase that no agent knows, it is not the NAS that refuses it."""
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", str(key)], check=True)
+    known = {
+        "loop_service_ssh_key": str(key),
+        "__loop_service_login": {"home": "/home/ann"},
+        "__loop_service_key_login": {"msg": "Permission\r\ndenied"},
+    }
+    take = {"import_role": {"name": "loop_service", "tasks_from": "login_refused", "rolespec_validate": False}}
+    said = play(tmp_path, take, **known).stdout
+    assert sentence.format(key=key) in said
+    assert ("ssh said: Permission denied" in said) == (not passphrase)

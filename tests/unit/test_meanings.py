@@ -220,6 +220,14 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
         ),
         (
             {
+                "msg": "Task failed: Config 'password' for 'ssh' connection plugin from 'var: ansible_password' has an"
+                " invalid value: Invalid value provided for 'string': {'hunter2': None}"
+            },
+            SetupError,
+            "the value of ansible_password is no text: put it in quotes, in the vault with `loopdeploy vault edit`.",
+        ),
+        (
+            {
                 "msg": "Task failed: Error processing keyword 'port': The lookup plugin 'ansible.builtin.file' failed:"
                 " Unable to access the file '/home/me/.local/state/loopdeploy/lab/ports.json': File not found. Use"
                 " -vvvvv to see paths searched."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -90,6 +91,30 @@ def test_missing_vault_password_file_says_what_to_do(here: Path) -> None:
     inventory(here / "mine", text=VAULT)
     with pytest.raises(SetupError, match="no vault password file nope: mend --vault-password-file"):
         Target("mine", vault_password_file="nope").vault_password()
+
+
+def test_password_that_can_be_read_once_is_read_here(here: Path) -> None:
+    """A shell's <(...) is a pipe that Ansible's own process does not have, and one command may run two playbooks."""
+    inventory(here / "mine", text=VAULT)
+    reading, writing = os.pipe()
+    os.write(writing, "\ufeffsecret\n".encode())
+    os.close(writing)
+    target = Target("mine", vault_password_file=f"/dev/fd/{reading}")
+    assert target.vault_password() == target.vault_password() == VaultPassword(secret="secret")
+    assert "secret" not in repr(target)
+    os.close(reading)
+
+
+@pytest.mark.parametrize("given", [b"", b" \n", b"one\ntwo\n", b"\xe4\n"])
+def test_pipe_that_gives_no_password_says_so(here: Path, given: bytes) -> None:
+    """Ansible would be asked to type it."""
+    inventory(here / "mine", text=VAULT)
+    reading, writing = os.pipe()
+    os.write(writing, given)
+    os.close(writing)
+    with pytest.raises(SetupError, match="mend --vault-password-file"):
+        Target("mine", vault_password_file=f"/dev/fd/{reading}").vault_password()
+    os.close(reading)
 
 
 def test_lab_opens_its_own_vault() -> None:

@@ -54,6 +54,19 @@ def test_broken_edit_is_not_saved(vault: Path, tmp_path: Path) -> None:
     assert text_of(vault) == TEXT
 
 
+@pytest.mark.parametrize("value", ["{hunter2}", "[hunter2, b]", "0123", "12.5", "yes", ""])
+def test_password_that_yaml_reads_as_something_else_is_not_saved(vault: Path, tmp_path: Path, value: str) -> None:
+    """Ansible would show it in an error, or log in with another one."""
+    command = editor(tmp_path, f'printf "a: 1\nvault_ssh_password: {value}\n" >"$1"')
+    child = spawn("edit", "--vault-password-file=password", editor=command)
+    child.expect_exact("Edit it again? Else nothing is changed. [y/N]: ")
+    shown = str(child.before)
+    assert "vault_ssh_password at line 2 is no text: put it in quotes" in shown and "hunter2" not in shown
+    child.sendline("n")
+    assert end(child)[0] == 2
+    assert text_of(vault) == TEXT
+
+
 def test_editor_that_fails_changes_nothing(vault: Path) -> None:
     """The sentence says how to choose another."""
     code, shown = end(spawn("edit", "--vault-password-file=password", editor="/nowhere/editor"))

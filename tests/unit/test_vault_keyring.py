@@ -16,6 +16,7 @@ from tests.unit.test_vault import TEXT
 from tests.unit.test_vault import backend as backend
 from tests.unit.test_vault import kept as kept
 from tests.unit.test_vault import loopdeploy
+from tests.unit.test_vault import text_of
 from tests.unit.test_vault import vault as vault
 
 
@@ -66,3 +67,21 @@ def test_keyring_that_waits_can_be_interrupted(vault: Path, backend: MemoryKeyri
         patch.setattr(backend, "get_password", interrupted)
         result = loopdeploy("view")
     assert (result.exit_code, result.output) == (130, "Error: Interrupted before it was done: call it again.\n")
+
+
+def test_keyring_that_keeps_the_old_password_is_told(
+    vault: Path, kept: dict[tuple[str, str], str], backend: MemoryKeyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The vault is changed, so this is no call that changed nothing."""
+    Path("new").write_text("another")
+    loopdeploy("remember", stdin=f"{PASSWORD}\n")
+
+    def refuse(*arguments: object) -> None:
+        raise PermissionError("it is locked")
+
+    monkeypatch.setattr(backend, "set_password", refuse)
+    result = loopdeploy("rekey", "--new-vault-password-file=new")
+    assert result.exit_code == 1
+    assert "keyring still the old one" in result.output and "it is locked" in result.output
+    assert "run `loopdeploy vault remember`" in result.output
+    assert text_of(vault, "another") == TEXT
