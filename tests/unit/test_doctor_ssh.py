@@ -215,6 +215,15 @@ def test_changed_key_shows_both(known_hosts: Path) -> None:
     assert f"`ssh-keygen -R [127.0.0.1]:2222 -f '{known_hosts}'` and pin it anew with `loopdeploy init --pin`" in text
 
 
+def test_changed_key_of_the_inventory_is_only_pinned_anew(tmp_path: Path) -> None:
+    """That writes the file anew; ssh-keygen would leave a copy of it in the directory."""
+    own = tmp_path / "known_hosts.txt"
+    own.write_text(f"[127.0.0.1]:2222 ssh-ed25519 {OTHER}\n")
+    text = host_key(route(own), logged_in=False)[1]
+    assert "that has changed too, pin it anew with `loopdeploy init --pin`" in text
+    assert "ssh-keygen" not in text
+
+
 @pytest.mark.parametrize(("logged_in", "state"), [(False, "failed"), (True, "warning")])
 def test_key_that_is_not_pinned_is_told(known_hosts: Path, logged_in: bool, state: str) -> None:
     """A login in spite of it means that ssh does not look."""
