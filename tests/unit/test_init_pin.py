@@ -94,7 +94,7 @@ def test_copy_that_ssh_keygen_leaves_is_no_list_of_hosts(nas: FakeNas, files: di
     left_out = [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".rst", ".orig", ".cfg", ".retry"]
     for ending in left_out:
         (PRODUCTION / f"hosts.yml{ending}").write_text("no list of hosts")
-    command = [Path(sys.executable).with_name("ansible-inventory"), "-i", PRODUCTION, "--graph"]
+    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(PRODUCTION), "--graph"]
     env = {**os.environ, "HOME": str(nas.directory), "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg")}
     vault = ["--vault-password-file", files["vault-password"]]
     shown = subprocess.run([*command, *vault], capture_output=True, text=True, env=env)
