@@ -59,8 +59,8 @@ for key in "$keys"/*; do
   grep -qsF 'PRIVATE KEY' "$key" && stat -c 'key %a %n' "$key"
 done
 # The API keys in .env as a deployment has them, which takes the same lines (tasks/env_file.yml) and reads them by the
-# same grammar (filter_plugins/loop_env_file.py). Of a value only whether there is one is told; a key's quote that is not
-# closed makes a deployment refuse the file.
+# same grammar (filter_plugins/loop_env_file.py). Of a value only whether there is one is told; where a key's quote is
+# not closed, a deployment refuses the file.
 understand='
 function take(pattern) {
   if (!match(text, "^(" pattern ")")) return 0
