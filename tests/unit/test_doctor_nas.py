@@ -13,6 +13,7 @@ DOCKER = "/docker"
 STATE = "/volume1/state"
 LOOP = "/volume1/LOOP"
 # vault.yml is encrypted, so that nobody can write into it.
+OPEN_QUOTE = "/.env, because the quote in its line of OPENAI_API_KEY is not closed: close it"
 VAULT_SET = "`loopdeploy vault set vault_anthropic_api_key`"
 # What doctor.sh tells of a NAS on which everything is right.
 RIGHT = f"""\
@@ -147,6 +148,7 @@ def test_line_that_is_missing_leaves_a_whole_table(line: str) -> None:
         ("env 600", "env 644", ".env", "failed", f"sudo chmod 600 {LOOP}/.env"),
         (f"env 600 {LOOP}/.env", "", ".env", "ok", "none"),
         ("api-key ANTHROPIC_API_KEY", "", "ANTHROPIC_API_KEY", "warning", VAULT_SET),
+        ("api-key ANTHROPIC_API_KEY", "open-quote OPENAI_API_KEY", "ANTHROPIC_API_KEY", "failed", OPEN_QUOTE),
         (f"time {NOW}", f"time {NOW - 9}", "clock", "ok", "9 s behind"),
         (f"time {NOW}", f"time {NOW + 60}", "clock", "warning", "60 s ahead of this machine's"),
         (f"time {NOW}", f"time {NOW - 3600}", "clock", "failed", "3600 s behind this machine's"),

@@ -135,6 +135,27 @@ def test_nas_that_cannot_be_asked_gets_the_same_table(
     assert logins(here) == before + 1
 
 
+def test_arguments_that_cannot_be_told_apart_are_a_line(
+    here: Path, capsys: pytest.CaptureFixture[str], subjects: list[str]
+) -> None:
+    """Ansible stops before it asks ssh, and the table is whole all the same."""
+    error, lines = doctor(here, capsys, ansible_ssh_common_args="-o 'ProxyJump=jump")
+    assert isinstance(error, UnreachableError)
+    assert (list(lines), lines["name"], lines["login"]) == (subjects, "failed", "not asked")
+
+
+def test_port_that_the_inventory_does_not_name_is_ssh_s_to_name(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """In the operator's own configuration; Ansible gives ssh none, either."""
+    (here / "config").write_text("Host *\n  Port 9\n")
+    inventory = variables(here, ansible_ssh_common_args=f"-F {here / 'config'}")
+    del inventory["ansible_port"]
+    (here / "hosts.yml").write_text(json.dumps({"loop": {"hosts": {"nas": inventory}}}))
+    with pytest.raises(LoopdeployError):
+        run_playbook("doctor", Target(inventory=str(here / "hosts.yml")))
+    [row] = [row for row in capsys.readouterr().out.splitlines() if row.split()[:2] == ["failed", "port"]]
+    assert row.split()[2:5] == ["9", "does", "not"]
+
+
 def test_check_mode_only_shows(here: Path, capsys: pytest.CaptureFixture[str], subjects: list[str]) -> None:
     """As every verb, it passes on a NAS that has nothing."""
     error, lines = doctor(here, capsys, check=True)

@@ -20,6 +20,7 @@ from ansible.module_utils.loop_host_key import pinned_name
 
 # vault.yml is encrypted, so that nobody can write into it.
 VAULT_SET = "`loopdeploy vault set"
+NO_HOME = "Could not chdir to home directory /var/services/homes/ann: Permission denied"
 ROOT = "user 0\ntime 1800000000\n"
 KEY, OTHER = (base64.b64encode(name).decode() for name in (b"the NAS's", b"another"))
 
@@ -163,6 +164,11 @@ def test_refused_login_says_why(sshd: int, known_hosts: Path, answer: dict[str, 
         ({"rc": 1, "stdout": "ann is not in the sudoers file.  This incident will be reported."}, "administrators"),
         ({"rc": 0, "stdout": "user 1026\ntime 1800000000\n"}, "user 1026"),
         ({"rc": 0, "stdout": "user 0\ndsm 7.2\n"}, "broke off"),
+        # What is denied to a login that worked is no login.
+        ({"rc": 1, "stdout": f"{NO_HOME}\r\nann is not in the sudoers file.\r\n"}, "administrators"),
+        ({"msg": "Task failed: Incorrect sudo password", "stdout": NO_HOME}, f"{VAULT_SET} vault_sudo_password`"),
+        ({"rc": 1, "stdout": "sudo: unable to execute /bin/sh: Permission denied"}, "no: sudo: unable to execute"),
+        ({"rc": 1, "stderr": "no such identity: /k: No such file\r\nSorry, try again."}, "vault_sudo_password`"),
     ],
 )
 def test_refused_sudo_says_why(sshd: int, known_hosts: Path, answer: dict[str, Any], words: str) -> None:
@@ -215,6 +221,15 @@ def test_changed_key_shows_both(known_hosts: Path) -> None:
     assert f"`ssh-keygen -R [127.0.0.1]:2222 -f '{known_hosts}'` and pin it anew with `loopdeploy init --pin`" in text
 
 
+def test_changed_key_of_the_inventory_is_only_pinned_anew(tmp_path: Path) -> None:
+    """That writes the file anew; ssh-keygen would leave a copy of it in the directory."""
+    own = tmp_path / "known_hosts.txt"
+    own.write_text(f"[127.0.0.1]:2222 ssh-ed25519 {OTHER}\n")
+    text = host_key(route(own), logged_in=False)[1]
+    assert "that has changed too, pin it anew with `loopdeploy init --pin`" in text
+    assert "ssh-keygen" not in text
+
+
 @pytest.mark.parametrize(("logged_in", "state"), [(False, "failed"), (True, "warning")])
 def test_key_that_is_not_pinned_is_told(known_hosts: Path, logged_in: bool, state: str) -> None:
     """A login in spite of it means that ssh does not look."""
@@ -258,8 +273,26 @@ def test_operator_s_own_configuration_counts(tmp_path: Path) -> None:
     assert (found["hostname"], found["port"]) == ("127.0.0.9", "22")
 
 
+@pytest.mark.parametrize(("asked", "port"), [(None, "2222"), (2022, "2022")])
+def test_port_of_the_configuration_counts_where_the_inventory_has_none(
+    tmp_path: Path, asked: int | None, port: str
+) -> None:
+    """As it does for Ansible."""
+    (tmp_path / "config").write_text("Host nas\n  Port 2222\n")
+    assert resolved({"host": "nas", "port": asked, "user": "ann", "args": f"-F {tmp_path}/config"})["port"] == port
+
+
+@pytest.mark.parametrize("answer", [{"msg": "No closing quotation"}, {"unreachable": True}, {"stdout": ROOT}])
+def test_arguments_with_an_open_quote_are_a_line(answer: dict[str, Any]) -> None:
+    """Ansible cannot use them, either; no reason to lose the table."""
+    lines = ssh_findings({"host": "nas", "port": 22, "user": "ann", "args": "-o 'ProxyJump=jump"}, answer)
+    behind = ["ok", "ok"] if "stdout" in answer else ["not asked", "not asked"]
+    assert [line["state"] for line in lines] == ["failed", "not asked", "not asked", *behind]
+    assert "close the quote in ansible_ssh_common_args" in lines[0]["text"]
+
+
 def test_without_ssh_the_inventory_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ansible will say that it needs it."""
     monkeypatch.setenv("PATH", "/nowhere")
-    found = resolved({"host": "nas", "port": 22, "user": "ann", "args": ""})
+    found = resolved({"host": "nas", "port": None, "user": "ann", "args": ""})
     assert found == {"hostname": "nas", "port": "22"}

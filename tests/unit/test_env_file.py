@@ -39,6 +39,7 @@ LINES = [
     ("OPENAI_API_KEY = sk-1", ""),
     ("OPENAI_API_KEY=#1", "#1"),
     ("OPENAI_API_KEY='' # none", ""),
+    ("OPENAI_API_KEY=sk\u00a01", "sk\u00a01"),
     ("OPENAI_API_KEY=sk-1;A=b", "sk-1"),
     ("OPENAI_API_KEY=sk-1&&A=b", "sk-1"),
     ("OPENAI_API_KEY='a;b|c'", "a;b|c"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,19 @@ def test_only_the_pinned_host_key_and_named_keys_count(nas: FakeNas, files: dict
         *(f"identityfile {key}" for key in named),
         "identityfile none",
     ]
+
+
+def test_copy_that_ssh_keygen_leaves_is_no_list_of_hosts(nas: FakeNas, files: dict[str, str]) -> None:
+    """Else no verb would run any more; what Ansible leaves out by itself stays left out."""
+    scripted(nas, files)
+    known_hosts = PRODUCTION / "known_hosts.txt"
+    subprocess.run(["ssh-keygen", "-q", "-R", "nas.lan", "-f", known_hosts], capture_output=True, check=True)
+    assert known_hosts.with_name("known_hosts.txt.old").exists()
+    left_out = [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".rst", ".orig", ".cfg", ".retry"]
+    for ending in left_out:
+        (PRODUCTION / f"hosts.yml{ending}").write_text("no list of hosts")
+    command = [str(Path(sys.executable).with_name("ansible-inventory")), "-i", str(PRODUCTION), "--graph"]
+    env = {**os.environ, "HOME": str(nas.directory), "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg")}
+    vault = ["--vault-password-file", files["vault-password"]]
+    shown = subprocess.run([*command, *vault], capture_output=True, text=True, env=env)
+    assert (shown.returncode, "nas" in shown.stdout) == (0, True), shown.stderr

@@ -58,16 +58,58 @@ done
 for key in "$keys"/*; do
   grep -qsF 'PRIVATE KEY' "$key" && stat -c 'key %a %n' "$key"
 done
-# The last assignment counts, and what is one for a shell; filter_plugins/loop_env_file.py reads the same.
-word="([^[:space:]\"';&|]|\"[^\"]*\"|'[^']*')*"
-begin="^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*=$word[[:space:];&|]+(export[[:space:]]+)?)*"
+# The API keys in .env as a deployment has them, which takes the same lines (tasks/env_file.yml) and reads them by the
+# same grammar (filter_plugins/loop_env_file.py). Of a value only whether there is one is told; where a key's quote is
+# not closed, a deployment refuses the file.
+understand='
+function take(pattern) {
+  if (!match(text, "^(" pattern ")")) return 0
+  taken = substr(text, 1, RLENGTH)
+  text = substr(text, RLENGTH + 1)
+  return 1
+}
+function run_command(    exported, assigned, i) {
+  exported = words && word[1] == "export"
+  for (i = 1 + exported; i <= words; i++) assigned += word[i] ~ /^[A-Za-z_][A-Za-z0-9_]*=/
+  if (exported || assigned == words) for (i = 1 + exported; i <= words; i++) assign(word[i])
+  words = 0
+}
+function assign(text,    at) {
+  at = index(text, "=")
+  there[substr(text, 1, at - 1)] = substr(text, at + 1) !~ ("^(" nothing ")*$")
+}
+BEGIN {
+  escaped = "\\\\(.|\n)"
+  piece = "\047[^\047]*\047|\"([^\"\\\\]|" escaped ")*\"|" escaped "|[^ \t\n\047\"\\\\;&|]"
+  nothing = "\047\047|\"(\\\\\n)*\"|\\\\\n"
+  count = split(names, name, " ")
+}
+{ text = text $0 "\n" }
+END {
+  while (text != "") {
+    if (take("([ \t]|\\\\\n)+|#[^\n]*")) continue
+    if (take("[\n;&|]+")) { run_command(); continue }
+    taken = ""
+    take("(" piece ")+")
+    if (text !~ /^[\047"]/) {
+      if (taken != "") word[++words] = taken
+      else text = substr(text, 2)
+      continue
+    }
+    for (i = 1; i <= count; i++) if (taken == name[i] || index(taken, name[i] "=") == 1) open = name[i]
+    if (open) break
+    run_command()
+    take("[^\n]*\n")
+  }
+  run_command()
+  for (i = 1; i <= count; i++) if (there[name[i]] && !open) print "api-key " name[i]
+  if (open) print "open-quote " open
+}'
 # An empty one has nothing to hide: a container that hides it makes one where there is none any more.
 if [ -s "$env" ]; then
   stat -c 'env %a %n' "$env"
-  for name in $names; do
-    # Without a byte order mark and the line ends of Windows.
-    tr -d '\357\273\277\r' <"$env" | grep -E "$begin$name=" | tail -n 1 |
-      grep -qE "$begin$name=([^[:space:]\"';&|]|\"[^\"]|'[^'])" && echo "api-key $name"
-  done
+  # Without a byte order mark and the line ends of Windows.
+  grep -sE "($(echo "$names" | tr ' ' '|'))[[:space:]]*=" "$env" | tr -d '\357\273\277\r' |
+    LC_ALL=C awk -v names="$names" "$understand"
 fi
 echo "time $(date +%s)"

@@ -10,13 +10,13 @@ from ansible.errors import AnsibleFilterError
 API_KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
 
 # What a shell makes of a text: blanks, ends of commands, comments, words of 'literal', "with \ for quotes", and bare
-# characters. A `#` in a word is part of it.
+# characters. A `#` in a word is part of it. files/doctor.sh has the same grammar.
 _TOKEN = re.compile(
     r"""(?:[ \t]|\\\n)+|(?P<end>[\n;&|])|#[^\n]*"""
-    r"""|(?P<word>(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^\s'"\\;&|])*)(?P<open>['"]?)""",
+    r"""|(?P<word>(?:'[^']*'|"(?:[^"\\]|\\.)*"|\\.|[^ \t\n'"\\;&|])*)(?P<open>['"]?)""",
     re.DOTALL,
 )
-_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<value>.*)", re.DOTALL)
+_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)=(?P<value>.*)", re.DOTALL)
 _PIECE = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)|([^'"\\]+)""", re.DOTALL)
 _ESCAPE = re.compile(r'\\(["\\$`\n])')
 

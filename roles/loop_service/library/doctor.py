@@ -24,9 +24,8 @@ options:
         type: str
         required: true
       port:
-        description: The port of its SSH server.
+        description: The port of its SSH server; where there is none, the operator's own configuration of ssh names it.
         type: int
-        default: 22
       user:
         description: The login.
         type: str
@@ -151,7 +150,7 @@ def main() -> None:
                 "required": True,
                 "options": {
                     "host": {"type": "str", "required": True},
-                    "port": {"type": "int", "default": 22},
+                    "port": {"type": "int"},
                     "user": {"type": "str", "required": True},
                     "args": {"type": "str", "default": ""},
                 },

@@ -93,8 +93,14 @@ def check_api_key(name: str, told: Told, params: dict[str, Any]) -> Verdict:
     """Judge whether an API key is there, without looking at it."""
     if params["api_keys"][name]:
         return ok("in the vault")
+    file = told.one("env").partition(" ")[2]
+    if told.has("open-quote"):
+        return failed(
+            f"a deployment refuses {file}, because the quote in its line of {told.one('open-quote')} is not closed:"
+            " close it on the NAS"
+        )
     if name in told.all("api-key"):
-        return ok(f"in {told.one('env').partition(' ')[2]}")
+        return ok(f"in {file}")
     return warning(
         f"neither in the vault nor in .env: give it to the vault with `loopdeploy vault set vault_{name.lower()}`"
     )

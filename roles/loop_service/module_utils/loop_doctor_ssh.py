@@ -25,7 +25,8 @@ PATIENCE = 5
 SAID = ("msg", "stdout", "stderr", "module_stdout", "module_stderr")
 HOST_KEY = r"Host key verification failed|REMOTE HOST IDENTIFICATION HAS CHANGED|Host Key checking is enabled"
 # What Ansible, ssh and sudo say, and what it means; the first match counts.
-NO_LOGIN = [
+# Said by Ansible before it asks ssh, or by a NAS that let the login in: it counts whether ssh got there or not.
+NO_USE = [
     (
         r"'(vault_\w+)' is undefined",
         "not tried: {0} is not set, so give it a value with `loopdeploy vault set {0}`",
@@ -35,6 +36,10 @@ NO_LOGIN = [
         "the password has expired: log in to DSM, set a new one, and give it to the vault with `loopdeploy vault set"
         " vault_ssh_password`, and vault_sudo_password the same way",
     ),
+]
+# Said by ssh when it does not get in; of a login that worked, the same words are about a home directory or a shell.
+NO_LOGIN = [
+    *NO_USE,
     (
         r"[Nn]o such identity: (\S+?):",
         "the SSH key {0} is not on this machine: `loopdeploy bootstrap` makes one and installs it",
@@ -67,16 +72,25 @@ NO_SUDO = [
         "wants a password: give it to the vault with `loopdeploy vault set vault_sudo_password`",
     ),
 ]
+NO_ARGUMENTS = (
+    "the arguments of ssh cannot be told apart: in the inventory, close the quote in ansible_ssh_common_args or"
+    " ansible_ssh_extra_args"
+)
 
 
 def ssh_findings(ssh: dict[str, Any], answer: dict[str, Any]) -> list[Finding]:
     """Return the lines from the name to sudo; ``answer`` is what became of the one task that logged in."""
     said = " ".join(str(answer.get(part) or "") for part in SAID)
     told = Told(answer.get("stdout") or "")
-    refusals = [HOST_KEY, *(pattern for pattern, _ in NO_LOGIN)]
-    logged_in = told.began or not (answer.get("unreachable") or re.search("|".join(refusals), said))
-    route = resolved(ssh)
-    name, port, key = _way(route, logged_in)
+    refusals = "|".join([HOST_KEY, *(pattern for pattern, _ in NO_USE)])
+    logged_in = told.began or not (answer.get("unreachable") or re.search(refusals, said))
+    try:
+        route = resolved(ssh)
+    except ValueError:  # Ansible cannot take them apart, either
+        name, logged_in = failed(NO_ARGUMENTS), told.began
+        port = key = unasked("it is not known how ssh gets there")
+    else:
+        name, port, key = _way(route, logged_in)
     if re.search(HOST_KEY, said) and not logged_in and FAILED not in (name[0], port[0], key[0]):
         key = failed("ssh refuses it: compare its fingerprint on the NAS, then pin it with `loopdeploy init --pin`")
     if logged_in:
@@ -96,14 +110,19 @@ def ssh_findings(ssh: dict[str, Any], answer: dict[str, Any]) -> list[Finding]:
 
 
 def resolved(ssh: dict[str, Any]) -> dict[str, str]:
-    """Return what ssh makes of host and port with the operator's own configuration, by the names of ssh_config(5)."""
-    asked = ["ssh", "-G", "-p", str(ssh["port"]), "-l", ssh["user"], *shlex.split(ssh["args"]), ssh["host"]]
+    """Return what ssh makes of host and port with the operator's own configuration, by the names of ssh_config(5).
+
+    Raises ValueError when the inventory's arguments of ssh cannot be taken apart.
+    """
+    # A port that the inventory does not name is the configuration's to name, as it is for Ansible.
+    port = ["-p", str(ssh["port"])] if ssh["port"] else []
+    asked = ["ssh", "-G", *port, "-l", ssh["user"], *shlex.split(ssh["args"]), ssh["host"]]
     try:
         result = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=30)
         lines = [line.partition(" ") for line in result.stdout.splitlines()]
     except (OSError, subprocess.TimeoutExpired):
         lines = []
-    return {"hostname": ssh["host"], "port": str(ssh["port"]), **{key: value for key, _, value in lines}}
+    return {"hostname": ssh["host"], "port": str(ssh["port"] or 22), **{key: value for key, _, value in lines}}
 
 
 def _way(route: dict[str, str], logged_in: bool) -> tuple[Verdict, Verdict, Verdict]:

@@ -24,9 +24,18 @@ DAY = 86400
 # X509_V_ERR_* in OpenSSL's x509_vfy.h.
 EXPIRED = 10
 OTHER_NAME = (62, 64)
+# The certificate's issuer is another, and neither sent along nor known here: which of both, only the issuer knows.
+NO_ISSUER = (20, 21)
 # X509_V_FLAG_PARTIAL_CHAIN, of which Python 3.8 does not know the name yet.
 PARTIAL_CHAIN = 0x80000
 CERTIFICATES = "DSM's Control Panel, Security, Certificate"
+UNKNOWN = (
+    f"from no authority that this machine knows, so clients refuse it: get one from Let's Encrypt in {CERTIFICATES}"
+)
+INCOMPLETE = (
+    "its chain is incomplete or from an authority that this machine does not know, so clients refuse it: import it"
+    f" anew with its intermediate certificate in {CERTIFICATES}, or get one from Let's Encrypt there"
+)
 
 
 def tls(url: SplitResult) -> tuple[Verdict, bool]:
@@ -49,6 +58,7 @@ def _certificate(url: SplitResult) -> Verdict:
     except ssl.SSLCertVerificationError as error:
         if error.verify_code in (EXPIRED, *OTHER_NAME):
             return _refused(url, error)
+        incomplete = error.verify_code in NO_ISSUER
     # Believed for once, so that it can be read: Python tells only of what it has verified.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.verify_flags |= ssl.VerifyFlags(PARTIAL_CHAIN)
@@ -58,10 +68,7 @@ def _certificate(url: SplitResult) -> Verdict:
         _, text = _days(_valid_until(url, context))
     except ssl.SSLCertVerificationError as error:
         return _refused(url, error)
-    unknown = (
-        f"{text.partition(':')[0]}, but from no authority that this machine knows, so clients refuse it: get one from"
-        f" Let's Encrypt in {CERTIFICATES}"
-    )
+    unknown = f"{text.partition(':')[0]}, but {INCOMPLETE if incomplete else UNKNOWN}"
     return warning(unknown) if _is_here(url) else failed(unknown)
 
 

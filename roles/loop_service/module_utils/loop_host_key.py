@@ -18,6 +18,9 @@ from ansible.module_utils.loop_finding import warning
 # Seconds that the NAS may take to show its keys.
 PATIENCE = 5
 
+# The file of the inventory's own, which `loopdeploy init --pin` writes anew: ssh-keygen would leave a copy beside it.
+OWN_FILE = "known_hosts.txt"
+
 # Of each type, the keys.
 Keys = Dict[str, Set[str]]
 
@@ -35,10 +38,11 @@ def host_key(route: dict[str, str], logged_in: bool) -> Verdict:
         return unasked("it shows no host key to ssh-keyscan")
     seen = _told(shown, sorted(shown)[:1])
     if pinned:
+        own = os.path.basename(files[0]) == OWN_FILE
+        forget = "" if own else f"forget the old one with `ssh-keygen -R {name} -f '{files[0]}'` and "
         return failed(
             f"it shows {seen} and {_told(pinned, sorted(pinned)[:1])} is pinned: compare with the NAS's own, and only"
-            f" when that has changed too, forget the old one with `ssh-keygen -R {name} -f '{files[0]}'` and pin it"
-            " anew with `loopdeploy init --pin`"
+            f" when that has changed too, {forget}pin it anew with `loopdeploy init --pin`"
         )
     if logged_in:
         return warning(

@@ -1,0 +1,146 @@
+"""The passwords that a command in a history or a note shows, found without a shell and without showing them.
+
+Words are told apart as a shell does only behind one that matters, because the text around it may be anything: prose,
+JSON, a command in a command's quotes. A quote that is not closed there is therefore taken for one around the command.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Iterator
+from typing import NamedTuple
+
+# So many words, and characters, of a command are read, so that no text takes long.
+MANY = 40
+FAR = 1000
+
+_KEYWORD = re.compile(r"\b(?:(?P<program>sshpass|sudo|echo|printf)(?=[\s\\])|SSHPASS=)")
+_SUDO = re.compile(r"\bsudo(?=[\s\\])")
+_TOKEN = re.compile(
+    r"""(?P<blank>(?:[^\S\n]|\\\r?\n)+)|(?P<pipe>\|(?!\|)&?)|(?P<input><<<)"""
+    r"""|(?P<word>(?:'[^']{0,500}'|"(?:[^"\\]|\\.){0,500}"|`[^`]{0,500}`|\\[^\r\n]|>&?|<&|[^\s'"`\\|;&<>]+)+)""",
+    re.DOTALL,
+)
+_QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)""", re.DOTALL)
+# In single quotes, a $ is one. Where a double quote is in them, '"$PW"' in a quoted command, they are the outer one's.
+_LITERAL = re.compile(r"""\$?'[^'"]+'""")
+# What printf puts something in the place of.
+_DIRECTIVE = re.compile(r"%[-+ #0-9.]*[a-z]|\\[nrt]")
+
+
+class _Options(NamedTuple):
+    """Which options of a program have a value: in the same word or the next, in the same word only, and in full."""
+
+    valued: str
+    attached: str
+    long: tuple[str, ...]
+
+
+_OF_SSHPASS = _Options("fdpP", "e", ())
+_LONG = "chdir chroot close-from command-timeout group host other-user prompt role type user"
+_OF_SUDO = _Options("CDghpRrtTUu", "", tuple(_LONG.split()))
+
+
+def shown_passwords(text: str) -> Iterator[tuple[int, str]]:
+    """Yield where in ``text`` a command is that shows a password, and which kind of command that is."""
+    for keyword in _KEYWORD.finditer(text):
+        kind = _kind(text, keyword)
+        if kind:
+            yield keyword.start(), kind
+
+
+def _kind(text: str, keyword: re.Match[str]) -> str:
+    """Return which kind of command begins at ``keyword``, "" for one that shows no password."""
+    at, program = keyword.end(), keyword["program"]
+    if program == "sshpass":
+        options = _options(_words(text, at), _OF_SSHPASS)
+        return "sshpass -p" if any(name == "p" and _shows(text, at, value) for name, value in options) else ""
+    if program == "sudo":
+        tokens = list(_tokens(text, at))
+        inputs = [word for token, word in zip(tokens, tokens[1:]) if token["input"]]
+        shown = any(_shows(text, at, word["word"] or "") for word in inputs)
+        return "sudo -S <<<" if shown and _reads_password(text, at) else ""
+    if program:
+        return f"{program} … | sudo -S" if _is_piped_to_sudo(text, at) and _shows_words(text, at, program) else ""
+    value = _TOKEN.match(text, at, at + FAR)
+    return "SSHPASS=" if value and _shows(text, at, value["word"] or "") else ""
+
+
+def _tokens(text: str, at: int) -> Iterator[re.Match[str]]:
+    """Yield the words, pipes and `<<<` of the command at ``at``, to its end or to that of a quote around it."""
+    end = at + FAR
+    for _ in range(2 * MANY):  # with the blanks between them
+        token = _TOKEN.match(text, at, end)
+        if not token:
+            return
+        at = token.end()
+        if not token["blank"]:
+            yield token
+
+
+def _words(text: str, at: int) -> Iterator[str]:
+    """Yield the words of the command at ``at``, quotes and all, to its first pipe or `<<<`."""
+    for token in _tokens(text, at):
+        if not token["word"]:
+            return
+        yield token["word"]
+
+
+def _options(words: Iterator[str], known: _Options) -> Iterator[tuple[str, str]]:
+    """Yield the options that ``words`` begin with, as getopt(3) tells them apart, each with its value."""
+    for word in words:
+        plain = _plain(word)
+        if plain in ("-", "--") or not plain.startswith("-"):
+            return
+        if plain.startswith("--"):
+            name, equals, value = plain[2:].partition("=")
+            yield name, next(words, "") if name in known.long and not equals else value
+            continue
+        for index, letter in enumerate(plain[1:], 2):
+            # The quotes of a value count, those of its option do not.
+            rest = word[index:] if word.startswith("-") else plain[index:]
+            if letter in known.valued:
+                yield letter, rest or next(words, "")
+                break
+            yield letter, ""
+            if letter in known.attached:
+                break
+
+
+def _reads_password(text: str, at: int) -> bool:
+    """Return whether the options of the sudo at ``at`` let it read the password from its input."""
+    return any(name in ("S", "stdin") for name, _ in _options(_words(text, at), _OF_SUDO))
+
+
+def _is_piped_to_sudo(text: str, at: int) -> bool:
+    """Return whether a sudo that reads a password gets what the command at ``at`` writes, be it through ssh."""
+    if text.find("sudo", at, at + FAR) < 0:
+        return False
+    tokens = list(_tokens(text, at))
+    pipe = next((token.end() for token in tokens if token["pipe"]), None)
+    if pipe is None:
+        return False
+    return any(_reads_password(text, sudo.end()) for sudo in _SUDO.finditer(text, pipe, tokens[-1].end() + 1))
+
+
+def _shows_words(text: str, at: int, program: str) -> bool:
+    """Return whether the first that the echo or printf at ``at`` writes is a password itself."""
+    words = [word for word in _words(text, at) if not re.match(r"-[neE]+$", word)]
+    if program == "printf" and words and not _DIRECTIVE.sub("", _plain(words[0])):
+        words = words[1:]
+    return bool(words) and _shows(text, at, words[0])
+
+
+def _shows(text: str, at: int, value: str) -> bool:
+    """Return whether ``value``, in the command at ``at``, is a password: there, and not put there by a shell."""
+    plain = _plain(value).lstrip("'\"")
+    if not plain or plain[0] not in "$`":
+        return bool(plain)
+    # In double quotes around the command, single ones hold no shell off.
+    is_quoted = text.count('"', max(0, at - FAR), at) % 2 == 1
+    return bool(_LITERAL.fullmatch(value)) and not is_quoted
+
+
+def _plain(word: str) -> str:
+    """Return ``word`` without its quotes."""
+    return _QUOTED.sub(lambda piece: piece[1] or piece[2] or piece[3] or "", word)
