@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 from pathlib import Path
@@ -55,9 +56,12 @@ def password_bytes(password: VaultPassword) -> bytes:
 def new_password(password: VaultPassword) -> bytes:
     """Return a password to close a vault with.
 
-    Raises SetupError when it could not be typed: of a program's, Ansible keeps the blanks that it strips at its prompt.
+    Raises SetupError when it could not be typed: of a program's, Ansible keeps the blanks that it strips at its prompt,
+    and of a file's the mark of UTF-8 in front.
     """
     new = password_bytes(password)
+    if new.startswith(codecs.BOM_UTF8):
+        raise SetupError("The new vault password has a byte order mark in front: save its file without one.")
     if not new or new != new.strip():
         raise SetupError("The new vault password is empty or has a blank at an end: choose another one.")
     return new

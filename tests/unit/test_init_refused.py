@@ -72,7 +72,7 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
         ("--ssh-password-file=nowhere", 2, "The file nowhere cannot be read: mend --ssh-password-file."),
         ("--vault-password-file=nowhere", 2, "There is no vault password file nowhere"),
         ("--from-env-file=nowhere", 2, "The file nowhere cannot be read: mend --from-env-file."),
-        ("--from-env-file=latin.env", 2, "The file latin.env cannot be read: mend --from-env-file."),
+        ("--from-env-file=latin.env", 2, "The file latin.env is not in UTF-8: convert it, and mend --from-env-file."),
         ("--from-env-file=open.env", 2, "the quote in the line of OPENAI_API_KEY is not closed"),
         ("--openai-api-key-file=open.env", 2, "is not one line with a secret"),
         ("open.env", 2, "open.env is a file"),
