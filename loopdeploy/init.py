@@ -36,8 +36,11 @@ from loopdeploy.vault_file import SUDO_PASSWORD
 from loopdeploy.vault_file import new_password
 
 FINGERPRINT_OPTION = "--host-key-fingerprint"
-# What cannot be taken for an option of ssh, or for a template.
-PLAIN = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:@%\\\[\]-]*")
+# A host name, or an IP address with its zone.
+ADDRESS = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
+# What ssh would take for an option or for its own, or Ansible for a template; a blank at an end is a slip. A backslash
+# parts a domain from a login.
+NO_LOGIN = re.compile(r"""^[-\s]|\s$|[\x00-\x1f\x7f-\x9f:{}"'%]|\\(\\|$)""")
 # An issuer of OAuth, which clients compare byte by byte with what they make of it: small letters, and no port that goes
 # without saying.
 PUBLIC_URL = re.compile(r"https://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?!443$)[1-9][0-9]{0,4})?")
@@ -85,9 +88,9 @@ def init(
         return
     _require_leave(directory, replace)
     require_room(directory)
-    address = _plain(address or ask("Address of the NAS", "--address"), "--address")
+    address = _address(address or ask("Address of the NAS", "--address"))
     port = port or _port()
-    login = _plain(login or ask("Login", "--login"), "--login")
+    login = _login(login or ask("Login", "--login"))
     public_url = _public_url(public_url, directory)
     host_key = _host_key(address, port, host_key_fingerprint)
     answers = Answers(address, port, login, public_url, host_key, secrets=_secrets(files))
@@ -122,9 +125,18 @@ def _require_leave(directory: Path, replace: bool) -> None:
         raise SetupError(_advised(f"Nothing was changed in {directory}: {change}.", directory))
 
 
-def _plain(text: str, option: str) -> str:
-    if not PLAIN.fullmatch(text):
-        raise SetupError(f"{text!r} is neither an address nor a login: correct {option}.")
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise SetupError(f"{text!r} is neither a host name nor an IP address: correct --address.")
+    return text
+
+
+def _login(text: str) -> str:
+    if NO_LOGIN.search(text):
+        raise SetupError(
+            f"{text!r} cannot be a login: correct --login, which begins with neither a hyphen nor a blank, ends with"
+            " neither a blank nor a backslash, and has no colon, quote, brace or percent sign in it."
+        )
     return text
 
 

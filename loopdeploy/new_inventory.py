@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,8 @@ PUBLIC_URL = re.compile(rb"^loop_public_url:.*\n?(?:[ \t]+\S.*\n?)*", re.MULTILI
 LOGIN = Path("host_vars", "nas", "login.yml")
 # Ansible would read a file of another ending in this directory as a list of hosts.
 KNOWN_HOSTS = "known_hosts.txt"
+# In a quoted path ssh takes these for its own, and knows no way around it; Ansible takes a `$` for a variable.
+NO_PATH = re.compile(r'["\\$\n]')
 # How the hosts.yml of a clone says that nobody filled it in.
 BLANK = "fill-in-the-address.invalid"
 
@@ -45,7 +48,7 @@ loop:
       # only those are offered that are named, by ansible_ssh_private_key_file or ~/.ssh/config; `none` stands for ssh's
       # own list of files.
       ansible_ssh_common_args: >-
-        -o UserKnownHostsFile='"{{{{ inventory_dir }}}}/known_hosts.txt"'
+        -o {{{{ ('UserKnownHostsFile="' ~ inventory_dir | replace('%', '%%') ~ '/known_hosts.txt"') | quote }}}}
         -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o UpdateHostKeys=no
         -o IdentitiesOnly=yes -o IdentityFile=none
 """
@@ -88,8 +91,13 @@ def has_variables(directory: Path) -> bool:
 def require_room(directory: Path) -> None:
     """Find out whether an inventory can be written into ``directory``.
 
-    Raises SetupError when it cannot.
+    Raises SetupError when it cannot, or when Ansible and ssh could not read it there.
     """
+    if NO_PATH.search(str(directory.resolve())):
+        raise SetupError(
+            f'Ansible and ssh could not read what is in {directory.resolve()}: choose a directory without ", \\ or $ in'
+            " its path."
+        )
     require_writable(directory)
     require_writable(vault_file(directory).parent)
 
@@ -165,4 +173,4 @@ def address_and_port(directory: Path) -> tuple[str, int]:
 
 
 def _quoted(text: str) -> str:
-    return yaml.safe_dump(text, default_style='"').strip()
+    return yaml.safe_dump(text, default_style='"', width=math.inf).strip()

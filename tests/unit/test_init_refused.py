@@ -46,8 +46,14 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
     [
         ("--host-key-fingerprint=SHA256:no", 2, "and not SHA256:no"),
         ("--address=elsewhere", 3, "The host name elsewhere is unknown"),
-        ("--address=-oProxyCommand=x", 2, "is neither an address nor a login: correct --address"),
-        ("--login={{ x }}", 2, "is neither an address nor a login: correct --login"),
+        *[
+            (f"--address={address}", 2, f"'{address}' is neither a host name nor an IP address: correct --address.")
+            for address in ("-oProxyCommand=x", "ann@nas", "[::1]", "a nas", "{{ x }}", "nas/")
+        ],
+        *[
+            (f"--login={login}", 2, f"{login!r} cannot be a login: correct --login, which begins with neither")
+            for login in ("-l", " ann", "ann ", "{{ x }}", "an'n", 'an"n', "50%", "ann\\", "a\\\\b", "a\nb", "[::1]")
+        ],
         ("--port=0", 2, "--port"),
         *[
             (f"--public-url={url}", 2, "is no public URL: give --public-url https:// and a name in small letters")
