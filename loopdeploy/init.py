@@ -17,9 +17,14 @@ from loopdeploy.new_inventory import Answers
 from loopdeploy.new_inventory import address_and_port
 from loopdeploy.new_inventory import existing
 from loopdeploy.new_inventory import has_variables
+from loopdeploy.new_inventory import kept_beside_a_vault
+from loopdeploy.new_inventory import lacks_pin
+from loopdeploy.new_inventory import lacks_vault
 from loopdeploy.new_inventory import pin
 from loopdeploy.new_inventory import require_room
+from loopdeploy.new_inventory import require_sealed
 from loopdeploy.new_inventory import write_inventory
+from loopdeploy.new_inventory import write_vault
 from loopdeploy.options import local_options
 from loopdeploy.questions import ask
 from loopdeploy.questions import confirm
@@ -34,6 +39,7 @@ from loopdeploy.vault_file import OPENAI_API_KEY
 from loopdeploy.vault_file import SSH_PASSWORD
 from loopdeploy.vault_file import SUDO_PASSWORD
 from loopdeploy.vault_file import new_password
+from loopdeploy.vault_file import vault_file
 
 FINGERPRINT_OPTION = "--host-key-fingerprint"
 # A host name, or an IP address with its zone.
@@ -76,7 +82,7 @@ def init(
     """Ask for a NAS and its credentials, and write an inventory.
 
     That is DIRECTORY with an encrypted vault: inventory/production, where the other verbs look. What an option gives is
-    not asked.
+    not asked; where the vault alone is missing, as in a clone of another operator's, only that is.
     """
     if [*files.values(), target.vault_password_file].count("-") > 1:
         raise click.UsageError("Only one option can take what it needs from standard input.")
@@ -85,6 +91,10 @@ def init(
         pin(directory, _host_key(*address_and_port(directory), host_key_fingerprint))
         pinned = f"The host key is pinned in {directory / KNOWN_HOSTS}: see with `loopdeploy doctor` that it counts."
         click.echo(_advised(pinned, directory))
+        return
+    if lacks_vault(directory) and not replace:
+        _require_nothing_for(directory, address, port, login, public_url, host_key_fingerprint)
+        _add_vault(directory, files, target)
         return
     _require_leave(directory, replace)
     require_room(directory)
@@ -113,8 +123,31 @@ def _advised(text: str, directory: Path) -> str:
     return Target(inventory=named).advised(text)
 
 
+def _require_nothing_for(directory: Path, *given: object) -> None:
+    """Refuse what is ``given`` for the files that are kept beside a new vault: it would not count."""
+    options = ("--address", "--port", "--login", "--public-url", FINGERPRINT_OPTION)
+    useless = [option for option, value in zip(options, given, strict=True) if value is not None]
+    if useless:
+        raise SetupError(
+            f"{directory} already has hosts.yml and lacks only the vault, and nothing was changed: leave out"
+            f" {', '.join(useless)}, or write all of it anew with --replace."
+        )
+
+
+def _add_vault(directory: Path, files: dict[str, str | None], target: Target) -> None:
+    """Give the inventory in ``directory``, whose files another operator shared, this operator's own vault."""
+    require_room(directory)
+    kept = " and ".join(kept_beside_a_vault(directory))
+    click.echo(f"{directory} lacks only the vault, so nothing else is asked: {kept} will be kept.", err=True)
+    write_vault(directory, _secrets(files), _new_vault_password(target))
+    pin_first = "pin the host key with `loopdeploy init --pin`, then " if lacks_pin(directory) else ""
+    written = f"The vault {vault_file(directory)} is written and encrypted, and {kept} kept: {pin_first}go on with"
+    click.echo(_advised(f"{written} `loopdeploy bootstrap`.", directory))
+
+
 def _require_leave(directory: Path, replace: bool) -> None:
     there = [str(file.relative_to(directory)) for file in existing(directory)]
+    require_sealed(directory)
     if not there or replace:
         return
     kept = f"{directory} already has {' and '.join(there)}, and nothing was changed"
