@@ -31,6 +31,7 @@ from loopdeploy.questions import confirm
 from loopdeploy.questions import on_terminal
 from loopdeploy.questions import read_file
 from loopdeploy.questions import read_secret
+from loopdeploy.ssh_route import route
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
 from loopdeploy.target import password_file
@@ -99,7 +100,7 @@ def init(
     _require_leave(directory, replace)
     require_room(directory)
     address = _address(address or ask("Address of the NAS", "--address"))
-    port = port or _port()
+    port = port or _port(address)
     login = _login(login or ask("Login", "--login"))
     public_url = _public_url(public_url, directory)
     host_key = _host_key(address, port, host_key_fingerprint)
@@ -173,8 +174,10 @@ def _login(text: str) -> str:
     return text
 
 
-def _port() -> int:
-    text = ask("SSH port", "--port", default="22") if on_terminal() else "22"
+def _port(address: str) -> int:
+    """Return the port that is typed; unless another one is, the one of ssh's configuration, which is mostly 22."""
+    default = str(route(address).port)
+    text = ask("SSH port", "--port", default=default) if on_terminal() else default
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
         raise SetupError(f"{text!r} is no port: give --port a number from 1 to 65535.")
     return int(text)

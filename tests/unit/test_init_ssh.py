@@ -18,6 +18,7 @@ from tests.unit.test_init import snapshot
 
 # Instead of a login, ssh shows how it understood its arguments.
 SSH = """#!/bin/sh
+[ "$1" != -G ] || exec /usr/bin/ssh -F none "$@"
 /usr/bin/ssh -G -F none "$@" >{directory}/shown
 exit 255
 """
