@@ -46,8 +46,8 @@ FINGERPRINT_OPTION = "--host-key-fingerprint"
 # A host name, or an IP address with its zone.
 ADDRESS = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 # What ssh would take for an option or for its own, or Ansible for a template; a blank at an end is a slip. A backslash
-# parts a domain from a login.
-NO_LOGIN = re.compile(r"""^[-\s]|\s$|[\x00-\x1f\x7f-\x9f:{}"'%]|\\(\\|$)""")
+# parts a domain from a login. Python has surrogates for what is not in the locale's encoding.
+NO_LOGIN = re.compile(r"""^[-\s]|\s$|[\x00-\x1f\x7f-\x9f\ud800-\udfff:{}"'%]|\\(\\|$)""")
 # An issuer of OAuth, which clients compare byte by byte with what they make of it: small letters, and no port that goes
 # without saying.
 PUBLIC_URL = re.compile(r"https://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?!443$)[1-9][0-9]{0,4})?")

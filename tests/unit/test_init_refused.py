@@ -52,7 +52,20 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
         ],
         *[
             (f"--login={login}", 2, f"{login!r} cannot be a login: correct --login, which begins with neither")
-            for login in ("-l", " ann", "ann ", "{{ x }}", "an'n", 'an"n', "50%", "ann\\", "a\\\\b", "a\nb", "[::1]")
+            for login in (
+                "-l",
+                " ann",
+                "ann ",
+                "{{ x }}",
+                "an'n",
+                'an"n',
+                "50%",
+                "ann\\",
+                "a\\\\b",
+                "a\nb",
+                "J\udcf6rg",
+                "[::1]",
+            )
         ],
         ("--port=0", 2, "--port"),
         *[
