@@ -17,15 +17,21 @@ from loopdeploy.new_inventory import Answers
 from loopdeploy.new_inventory import address_and_port
 from loopdeploy.new_inventory import existing
 from loopdeploy.new_inventory import has_variables
+from loopdeploy.new_inventory import kept_beside_a_vault
+from loopdeploy.new_inventory import lacks_pin
+from loopdeploy.new_inventory import lacks_vault
 from loopdeploy.new_inventory import pin
 from loopdeploy.new_inventory import require_room
+from loopdeploy.new_inventory import require_sealed
 from loopdeploy.new_inventory import write_inventory
+from loopdeploy.new_inventory import write_vault
 from loopdeploy.options import local_options
 from loopdeploy.questions import ask
 from loopdeploy.questions import confirm
 from loopdeploy.questions import on_terminal
 from loopdeploy.questions import read_file
 from loopdeploy.questions import read_secret
+from loopdeploy.ssh_route import route
 from loopdeploy.target import Target
 from loopdeploy.target import VaultPassword
 from loopdeploy.target import password_from
@@ -34,10 +40,14 @@ from loopdeploy.vault_file import OPENAI_API_KEY
 from loopdeploy.vault_file import SSH_PASSWORD
 from loopdeploy.vault_file import SUDO_PASSWORD
 from loopdeploy.vault_file import new_password
+from loopdeploy.vault_file import vault_file
 
 FINGERPRINT_OPTION = "--host-key-fingerprint"
-# What cannot be taken for an option of ssh, or for a template.
-PLAIN = re.compile(r"[A-Za-z0-9_\[:][A-Za-z0-9_.:@%\\\[\]-]*")
+# A host name, or an IP address with its zone.
+ADDRESS = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
+# What ssh would take for an option or for its own, or Ansible for a template; a blank at an end is a slip. A backslash
+# parts a domain from a login. Python has surrogates for what is not in the locale's encoding.
+NO_LOGIN = re.compile(r"""^[-\s]|\s$|[\x00-\x1f\x7f-\x9f\ud800-\udfff:{}"'%]|\\(\\|$)""")
 # An issuer of OAuth, which clients compare byte by byte with what they make of it: small letters, and no port that goes
 # without saying.
 PUBLIC_URL = re.compile(r"https://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?!443$)[1-9][0-9]{0,4})?")
@@ -73,7 +83,7 @@ def init(
     """Ask for a NAS and its credentials, and write an inventory.
 
     That is DIRECTORY with an encrypted vault: inventory/production, where the other verbs look. What an option gives is
-    not asked.
+    not asked; where the vault alone is missing, as in a clone of another operator's, only that is.
     """
     if [*files.values(), target.vault_password_file].count("-") > 1:
         raise click.UsageError("Only one option can take what it needs from standard input.")
@@ -83,11 +93,15 @@ def init(
         pinned = f"The host key is pinned in {directory / KNOWN_HOSTS}: see with `loopdeploy doctor` that it counts."
         click.echo(_advised(pinned, directory))
         return
+    if lacks_vault(directory) and not replace:
+        _require_nothing_for(directory, address, port, login, public_url, host_key_fingerprint)
+        _add_vault(directory, files, target)
+        return
     _require_leave(directory, replace)
     require_room(directory)
-    address = _plain(address or ask("Address of the NAS", "--address"), "--address")
-    port = port or _port()
-    login = _plain(login or ask("Login", "--login"), "--login")
+    address = _address(address or ask("Address of the NAS", "--address"))
+    port = port or _port(address)
+    login = _login(login or ask("Login", "--login"))
     public_url = _public_url(public_url, directory)
     host_key = _host_key(address, port, host_key_fingerprint)
     answers = Answers(address, port, login, public_url, host_key, secrets=_secrets(files))
@@ -110,8 +124,31 @@ def _advised(text: str, directory: Path) -> str:
     return Target(inventory=named).advised(text)
 
 
+def _require_nothing_for(directory: Path, *given: object) -> None:
+    """Refuse what is ``given`` for the files that are kept beside a new vault: it would not count."""
+    options = ("--address", "--port", "--login", "--public-url", FINGERPRINT_OPTION)
+    useless = [option for option, value in zip(options, given, strict=True) if value is not None]
+    if useless:
+        raise SetupError(
+            f"{directory} already has hosts.yml and lacks only the vault, and nothing was changed: leave out"
+            f" {', '.join(useless)}, or write all of it anew with --replace."
+        )
+
+
+def _add_vault(directory: Path, files: dict[str, str | None], target: Target) -> None:
+    """Give the inventory in ``directory``, whose files another operator shared, this operator's own vault."""
+    require_room(directory)
+    kept = " and ".join(kept_beside_a_vault(directory))
+    click.echo(f"{directory} lacks only the vault, so nothing else is asked: {kept} will be kept.", err=True)
+    write_vault(directory, _secrets(files), _new_vault_password(target))
+    pin_first = "pin the host key with `loopdeploy init --pin`, then " if lacks_pin(directory) else ""
+    written = f"The vault {vault_file(directory)} is written and encrypted, and {kept} kept: {pin_first}go on with"
+    click.echo(_advised(f"{written} `loopdeploy bootstrap`.", directory))
+
+
 def _require_leave(directory: Path, replace: bool) -> None:
     there = [str(file.relative_to(directory)) for file in existing(directory)]
+    require_sealed(directory)
     if not there or replace:
         return
     kept = f"{directory} already has {' and '.join(there)}, and nothing was changed"
@@ -122,14 +159,25 @@ def _require_leave(directory: Path, replace: bool) -> None:
         raise SetupError(_advised(f"Nothing was changed in {directory}: {change}.", directory))
 
 
-def _plain(text: str, option: str) -> str:
-    if not PLAIN.fullmatch(text):
-        raise SetupError(f"{text!r} is neither an address nor a login: correct {option}.")
+def _address(text: str) -> str:
+    if not ADDRESS.fullmatch(text):
+        raise SetupError(f"{text!r} is neither a host name nor an IP address: correct --address.")
     return text
 
 
-def _port() -> int:
-    text = ask("SSH port", "--port", default="22") if on_terminal() else "22"
+def _login(text: str) -> str:
+    if NO_LOGIN.search(text):
+        raise SetupError(
+            f"{text!r} cannot be a login: correct --login, which begins with neither a hyphen nor a blank, ends with"
+            " neither a blank nor a backslash, and has no colon, quote, brace or percent sign in it."
+        )
+    return text
+
+
+def _port(address: str) -> int:
+    """Return the port that is typed; unless another one is, the one of ssh's configuration, which is mostly 22."""
+    default = str(route(address).port)
+    text = ask("SSH port", "--port", default=default) if on_terminal() else default
     if not text.isascii() or not text.isdigit() or not 0 < int(text) < 65536:
         raise SetupError(f"{text!r} is no port: give --port a number from 1 to 65535.")
     return int(text)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import click
@@ -13,6 +12,7 @@ from loopdeploy.content import LAB_INVENTORY
 from loopdeploy.errors import SetupError
 from loopdeploy.options import pass_target
 from loopdeploy.options import target_options
+from loopdeploy.questions import on_terminal
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
 
@@ -83,7 +83,7 @@ def ssh(command: tuple[str, ...]) -> None:
 
 def has_terminal() -> bool:
     """Return whether there is somebody whom ssh can ask for a password."""
-    return sys.stdin.isatty()
+    return on_terminal()
 
 
 def lab_directory() -> Path:

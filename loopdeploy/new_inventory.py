@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from loopdeploy.errors import SetupError
 from loopdeploy.host_key import HostKey
 from loopdeploy.vault_file import HEAD
 from loopdeploy.vault_file import close_vault
+from loopdeploy.vault_file import require_encrypted
 from loopdeploy.vault_file import secret_line
 from loopdeploy.vault_file import vault_file
 from loopdeploy.writing import require_writable
@@ -30,6 +32,8 @@ PUBLIC_URL = re.compile(rb"^loop_public_url:.*\n?(?:[ \t]+\S.*\n?)*", re.MULTILI
 LOGIN = Path("host_vars", "nas", "login.yml")
 # Ansible would read a file of another ending in this directory as a list of hosts.
 KNOWN_HOSTS = "known_hosts.txt"
+# In a quoted path ssh takes these for its own, and knows no way around it; Ansible takes a `$` for a variable.
+NO_PATH = re.compile(r'["\\$\n]')
 # How the hosts.yml of a clone says that nobody filled it in.
 BLANK = "fill-in-the-address.invalid"
 
@@ -45,7 +49,7 @@ loop:
       # only those are offered that are named, by ansible_ssh_private_key_file or ~/.ssh/config; `none` stands for ssh's
       # own list of files.
       ansible_ssh_common_args: >-
-        -o UserKnownHostsFile='"{{{{ inventory_dir }}}}/known_hosts.txt"'
+        -o {{{{ ('UserKnownHostsFile="' ~ inventory_dir | replace('%', '%%') ~ '/known_hosts.txt"') | quote }}}}
         -o GlobalKnownHostsFile=/dev/null -o StrictHostKeyChecking=yes -o UpdateHostKeys=no
         -o IdentitiesOnly=yes -o IdentityFile=none
 """
@@ -85,11 +89,41 @@ def has_variables(directory: Path) -> bool:
     return _is_filled_in(directory) and (directory / VARIABLES).exists()
 
 
+def lacks_vault(directory: Path) -> bool:
+    """Return whether ``directory`` is an inventory of a NAS without a vault, such as a clone of a team's."""
+    return _is_filled_in(directory) and not vault_file(directory).exists()
+
+
+def lacks_pin(directory: Path) -> bool:
+    """Return whether ssh is to read a pinned host key that is not in ``directory``."""
+    return KNOWN_HOSTS.encode() in (directory / "hosts.yml").read_bytes() and not (directory / KNOWN_HOSTS).exists()
+
+
+def kept_beside_a_vault(directory: Path) -> list[str]:
+    """Return what of the inventory in ``directory`` stays when it gets a vault alone."""
+    return [str(file) for file in (Path("hosts.yml"), Path(KNOWN_HOSTS), LOGIN) if (directory / file).exists()]
+
+
+def require_sealed(directory: Path) -> None:
+    """Find out whether the vault in ``directory``, if there is one, can be kept without a secret in clear.
+
+    Raises SetupError when it is not encrypted.
+    """
+    vault = vault_file(directory)
+    if vault.exists() and (content := vault.read_bytes()).strip():
+        require_encrypted(vault, content, otherwise=", or remove it")
+
+
 def require_room(directory: Path) -> None:
     """Find out whether an inventory can be written into ``directory``.
 
-    Raises SetupError when it cannot.
+    Raises SetupError when it cannot, or when Ansible and ssh could not read it there.
     """
+    if NO_PATH.search(str(directory.resolve())):
+        raise SetupError(
+            f'Ansible and ssh could not read what is in {directory.resolve()}: choose a directory without ", \\ or $ in'
+            " its path."
+        )
     require_writable(directory)
     require_writable(vault_file(directory).parent)
 
@@ -99,15 +133,20 @@ def write_inventory(directory: Path, answers: Answers, vault_password: bytes) ->
 
     Return what was done with what was there, each a sentence.
     """
-    done = [*_kept_vault(directory), *_forgotten_login(directory)]
+    done = [*_kept_hosts(directory), *_kept_vault(directory), *_forgotten_login(directory)]
     if answers.public_url:
         write_file(directory / VARIABLES, _variables(directory, answers.public_url), 0o644)
     pin(directory, answers.host_key)
-    text = HEAD + "".join(secret_line(name, value) for name, value in answers.secrets.items())
-    close_vault(vault_file(directory), text, vault_password)
+    write_vault(directory, answers.secrets, vault_password)
     hosts = HOSTS.format(address=_quoted(answers.address), port=answers.port, login=_quoted(answers.login))
     write_file(directory / "hosts.yml", hosts.encode(), 0o644)
     return done
+
+
+def write_vault(directory: Path, secrets: dict[str, str], vault_password: bytes) -> None:
+    """Write ``secrets`` into the vault of the inventory in ``directory``, and nothing else."""
+    text = HEAD + "".join(secret_line(name, value) for name, value in secrets.items())
+    close_vault(vault_file(directory), text, vault_password)
 
 
 def _variables(directory: Path, public_url: str) -> bytes:
@@ -119,14 +158,30 @@ def _variables(directory: Path, public_url: str) -> bytes:
     return changed if found else text.rstrip() + b"\n" + line
 
 
+def _kept_hosts(directory: Path) -> Iterator[str]:
+    """Keep the old hosts.yml, which may name more than is asked, with an ending that Ansible takes for no inventory."""
+    if _is_filled_in(directory):
+        hosts = directory / "hosts.yml"
+        kept = _unused(hosts.with_name(f"hosts.yml{number}.bak") for number in _numbers())
+        write_file(kept, hosts.read_bytes(), hosts.stat().st_mode & 0o777)
+        yield f"The old hosts.yml is kept as {kept}: delete it once you need nothing of it."
+
+
 def _kept_vault(directory: Path) -> Iterator[str]:
     """Keep the old vault, which may hold more than is asked, under a name that Ansible does not read."""
     vault = vault_file(directory)
     if vault.exists():
-        names = (vault.with_name(f"{vault.name}.old{number}") for number in chain([""], count(2)))
-        kept = next(name for name in names if not name.exists())
+        kept = _unused(vault.with_name(f"{vault.name}.old{number}") for number in _numbers())
         write_file(kept, vault.read_bytes(), 0o600)
         yield f"The old vault is kept as {kept}, with its old password: delete it once you need nothing of it."
+
+
+def _numbers() -> Iterator[str]:
+    return chain([""], map(str, count(2)))
+
+
+def _unused(names: Iterator[Path]) -> Path:
+    return next(name for name in names if not name.exists())
 
 
 def _forgotten_login(directory: Path) -> Iterator[str]:
@@ -165,4 +220,4 @@ def address_and_port(directory: Path) -> tuple[str, int]:
 
 
 def _quoted(text: str) -> str:
-    return yaml.safe_dump(text, default_style='"').strip()
+    return yaml.safe_dump(text, default_style='"', width=math.inf).strip()

@@ -5,7 +5,6 @@ Importing `keyring` takes time, which a verb that is given its password elsewher
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from typing import TypeVar
 
 from loopdeploy.errors import SetupError
+from loopdeploy.questions import on_terminal
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -102,7 +102,7 @@ def _answer(call: Callable[[], T]) -> T:
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    thread.join(PATIENCE[sys.stdin.isatty()])
+    thread.join(PATIENCE[on_terminal()])
     if results:
         return results[0]
     reason = problems[0] if problems else "it does not answer, so it may be locked"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import sys
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -13,8 +12,9 @@ import click
 
 from loopdeploy.content import LAB_INVENTORY
 from loopdeploy.content import LAB_VAULT_PASSWORD
-from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
+from loopdeploy.questions import answered
+from loopdeploy.questions import on_terminal
 from loopdeploy.remembered import recall
 
 DEFAULT_INVENTORY = "production"
@@ -109,15 +109,13 @@ def password_from(name: str, option: str) -> VaultPassword:
 
 
 def _asked(inventory: Path) -> str:
-    if not sys.stdin.isatty():
+    if not on_terminal():
         raise SetupError(
             f"The vault of {inventory} needs a password and there is no terminal to ask on: give"
             " --vault-password-file, or set ANSIBLE_VAULT_PASSWORD_FILE."
         )
-    try:
+    with answered("--vault-password-file"):
         return str(click.prompt("Vault password", hide_input=True, err=True))
-    except click.Abort as abort:
-        raise InterruptedRunError("Interrupted: nothing was changed.") from abort
 
 
 def has_vault(inventory: Path) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
+import shlex
 from pathlib import Path
 
 import yaml
@@ -58,9 +60,12 @@ def password_bytes(password: VaultPassword) -> bytes:
 def new_password(password: VaultPassword) -> bytes:
     """Return a password to close a vault with.
 
-    Raises SetupError when it could not be typed: of a program's, Ansible keeps the blanks that it strips at its prompt.
+    Raises SetupError when it could not be typed: of a program's, Ansible keeps the blanks that it strips at its prompt,
+    and of a file's the mark of UTF-8 in front.
     """
     new = password_bytes(password)
+    if new.startswith(codecs.BOM_UTF8):
+        raise SetupError("The new vault password has a byte order mark in front: save its file without one.")
     if not new or new != new.strip():
         raise SetupError("The new vault password is empty or has a blank at an end: choose another one.")
     return new
@@ -104,17 +109,26 @@ def close_vault(file: Path, text: str, password: bytes) -> None:
     write_file(file.resolve(), sealed, 0o600)
 
 
-def _read(file: Path) -> bytes:
+def require_encrypted(file: Path, content: bytes, otherwise: str = "") -> None:
+    """Find out whether ``content``, of the vault ``file``, is encrypted.
+
+    Raises SetupError when it is not; ``otherwise`` is what else can be done.
+    """
     from ansible.parsing.vault import is_encrypted
 
+    if not is_encrypted(content):
+        encrypt = f"ansible-vault encrypt {shlex.quote(str(file))}"
+        raise SetupError(f"The vault {file} is not encrypted: encrypt it with `{encrypt}`{otherwise}.")
+
+
+def _read(file: Path) -> bytes:
     try:
         sealed = file.read_bytes()
     except FileNotFoundError as error:
         raise SetupError(f"There is no vault {file}: make one with `loopdeploy init`.") from error
     except OSError as error:
         raise SetupError(f"The vault {file} cannot be read: {error.strerror}.") from error
-    if not is_encrypted(sealed):
-        raise SetupError(f"The vault {file} is not encrypted: encrypt it with `ansible-vault encrypt {file}`.")
+    require_encrypted(file, sealed)
     return sealed
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from loopdeploy.content import CONTENT
 from tests.unit.fake_nas import FakeNas
 from tests.unit.test_init import PRODUCTION
@@ -78,11 +80,44 @@ def test_replace_keeps_each_old_vault_where_ansible_does_not_read_it(nas: FakeNa
     assert subprocess.run(command, capture_output=True, text=True).returncode == 0
 
 
+@pytest.mark.parametrize("arguments", [[], ["--replace"]])
+def test_vault_in_clear_is_not_copied(nas: FakeNas, files: dict[str, str], arguments: list[str]) -> None:
+    """Nothing is ever written in clear; it is told before anything is asked."""
+    scripted(nas, files)
+    vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
+    vault.write_text("vault_ssh_password: secret\n")
+    before = snapshot()
+    result = init(*arguments)
+    assert (result.exit_code, snapshot()) == (2, before)
+    assert result.output == (
+        f"Error: The vault {vault} is not encrypted: encrypt it with `ansible-vault encrypt {vault}`, or remove it.\n"
+    )
+
+
+def test_replace_keeps_each_old_list_of_hosts_where_ansible_does_not_read_it(
+    nas: FakeNas, files: dict[str, str]
+) -> None:
+    """It may have variables that nobody asks for, of a NAS that is no longer there, too."""
+    scripted(nas, files)
+    hosts = PRODUCTION / "hosts.yml"
+    hosts.write_text(own := hosts.read_text() + "    old: {ansible_host: old.lan}\n")
+    hosts.chmod(0o600)
+    result = scripted(nas, files, "--replace")
+    assert f"The old hosts.yml is kept as {hosts}.bak: delete it once you need nothing of it." in result.output
+    assert scripted(nas, files, "--replace").exit_code == 0
+    assert (Path(f"{hosts}.bak").read_text(), Path(f"{hosts}2.bak").read_text()) == (own, hosts.read_text())
+    assert Path(f"{hosts}.bak").stat().st_mode & 0o777 == 0o600
+    ansible = Path(sys.executable).with_name("ansible-inventory")
+    command = [str(ansible), "-i", str(PRODUCTION), "--vault-password-file", files["vault-password"], "--graph"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "nas" in shown and "old" not in shown
+
+
 def test_replace_puts_a_new_vault_in_place_of_anything(nas: FakeNas, files: dict[str, str]) -> None:
-    """Of one that is damaged, too."""
+    """Of one that is damaged, or empty, too."""
     vault = PRODUCTION / "group_vars" / "loop" / "vault.yml"
     vault.parent.mkdir(parents=True)
-    for content in ("no vault", "$ANSIBLE_VAULT;1.2", ""):
+    for content in ("$ANSIBLE_VAULT;1.2", "", "\n"):
         vault.write_text(content)
         assert scripted(nas, files, "--replace").exit_code == 0
         assert variables()["vault_ssh_password"] == SSH

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import yaml
 
 from loopdeploy.content import CONTENT
@@ -65,24 +63,6 @@ def test_pin_that_would_not_count_is_refused(nas: FakeNas) -> None:
     assert result.exit_code == 2
     assert "does not let ssh read known_hosts.txt" in result.output
     assert list(snapshot()) == [PRODUCTION / "hosts.yml"]
-
-
-@pytest.mark.parametrize("named", [[], ["/here/key"]])
-def test_only_the_pinned_host_key_and_named_keys_count(nas: FakeNas, files: dict[str, str], named: list[str]) -> None:
-    """Neither the host keys of /etc/ssh nor the keys that ssh offers by itself; the key of `bootstrap` is named."""
-    scripted(nas, files, "a directory")
-    text = str(host(Path("a directory"))["ansible_ssh_common_args"]).replace("{{ inventory_dir }}", "/a directory")
-    keys = [argument for key in named for argument in ("-o", f'IdentityFile="{key}"')]
-    shown = subprocess.run(
-        ["ssh", "-G", "-F", "none", *keys, *shlex.split(text), "nas.lan"], capture_output=True, text=True, check=True
-    )
-    lines = shown.stdout.splitlines()
-    assert "userknownhostsfile /a directory/known_hosts.txt" in lines
-    assert {"globalknownhostsfile /dev/null", "stricthostkeychecking true", "updatehostkeys false"} <= set(lines)
-    assert [line for line in lines if line.startswith("identityfile ")] == [
-        *(f"identityfile {key}" for key in named),
-        "identityfile none",
-    ]
 
 
 def test_copy_that_ssh_keygen_leaves_is_no_list_of_hosts(nas: FakeNas, files: dict[str, str]) -> None:

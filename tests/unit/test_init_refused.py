@@ -46,8 +46,27 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
     [
         ("--host-key-fingerprint=SHA256:no", 2, "and not SHA256:no"),
         ("--address=elsewhere", 3, "The host name elsewhere is unknown"),
-        ("--address=-oProxyCommand=x", 2, "is neither an address nor a login: correct --address"),
-        ("--login={{ x }}", 2, "is neither an address nor a login: correct --login"),
+        *[
+            (f"--address={address}", 2, f"'{address}' is neither a host name nor an IP address: correct --address.")
+            for address in ("-oProxyCommand=x", "ann@nas", "[::1]", "a nas", "{{ x }}", "nas/")
+        ],
+        *[
+            (f"--login={login}", 2, f"{login!r} cannot be a login: correct --login, which begins with neither")
+            for login in (
+                "-l",
+                " ann",
+                "ann ",
+                "{{ x }}",
+                "an'n",
+                'an"n',
+                "50%",
+                "ann\\",
+                "a\\\\b",
+                "a\nb",
+                "J\udcf6rg",
+                "[::1]",
+            )
+        ],
         ("--port=0", 2, "--port"),
         *[
             (f"--public-url={url}", 2, "is no public URL: give --public-url https:// and a name in small letters")
@@ -72,7 +91,7 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
         ("--ssh-password-file=nowhere", 2, "The file nowhere cannot be read: mend --ssh-password-file."),
         ("--vault-password-file=nowhere", 2, "There is no vault password file nowhere"),
         ("--from-env-file=nowhere", 2, "The file nowhere cannot be read: mend --from-env-file."),
-        ("--from-env-file=latin.env", 2, "The file latin.env cannot be read: mend --from-env-file."),
+        ("--from-env-file=latin.env", 2, "The file latin.env is not in UTF-8: convert it, and mend --from-env-file."),
         ("--from-env-file=open.env", 2, "the quote in the line of OPENAI_API_KEY is not closed"),
         ("--openai-api-key-file=open.env", 2, "is not one line with a secret"),
         ("open.env", 2, "open.env is a file"),

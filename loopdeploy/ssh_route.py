@@ -1,0 +1,57 @@
+"""How ssh goes to an address, by the configuration of whoever calls it; an alias stands for another name and port."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+
+from loopdeploy.errors import SetupError
+
+# Seconds that a command of ssh gets.
+PATIENCE = 40
+
+
+@dataclass(frozen=True)
+class Route:
+    """The way to ``address``, and under which name ssh looks for the host key at its end."""
+
+    address: str
+    hostname: str
+    port: int
+    pinned_name: str
+    # Whether another machine, or a program, is in between.
+    proxy: bool
+
+
+def route(address: str, port: int | None = None) -> Route:
+    """Return the way to ``address``; a ``port`` that is given comes before the one of ssh's configuration.
+
+    Raises SetupError when ssh is missing, or does not understand its configuration or the address.
+    """
+    given = [] if port is None else ["-p", str(port)]
+    shown = run_client(["ssh", "-G", *given, "--", address])
+    options = dict(line.split(" ", 1) for line in shown.stdout.splitlines() if " " in line)
+    if "hostname" not in options or "port" not in options:
+        raise SetupError(
+            f"ssh knows no way to {address!r}: {last_line(shown.stderr)}; correct the address, or ssh's configuration."
+        )
+    hostname, found = options["hostname"], int(options["port"])
+    proxies = {options.get("proxyjump", "none"), options.get("proxycommand", "none")}
+    named = options.get("hostkeyalias") or (hostname if found == 22 else f"[{hostname}]:{found}")
+    return Route(address, hostname, found, named, proxy=proxies != {"none"})
+
+
+def run_client(command: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run a command of OpenSSH's client, which is asked nothing on standard input, and return what it said.
+
+    Raises SetupError when this machine has none, subprocess.TimeoutExpired when it takes too long.
+    """
+    try:
+        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+    except FileNotFoundError as error:
+        raise SetupError(f"There is no {command[0]} on this machine: install OpenSSH's client.") from error
+
+
+def last_line(text: str) -> str:
+    """Return the last line that a command said, without the full stop."""
+    return (text.strip() or "it says nothing").splitlines()[-1].strip().rstrip(".")
