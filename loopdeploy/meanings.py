@@ -52,8 +52,9 @@ LOGIN_MEANINGS: Meanings = [
     (
         r"Permission denied|Invalid/incorrect|Too many authentication failures",
         UnreachableError,
-        "the login was refused: correct ansible_user and vault_ssh_password, or where a key logs in, install it again"
-        " with `loopdeploy bootstrap`; it was tried once, because DSM blocks an address after a few failures.",
+        "the login was refused: correct ansible_user in hosts.yml and the password with `loopdeploy vault set"
+        " vault_ssh_password`, or where a key logs in, install it again with `loopdeploy bootstrap`; it was tried once,"
+        " because DSM blocks an address after a few failures.",
     ),
     (
         r"Could not resolve hostname (\S+?):",

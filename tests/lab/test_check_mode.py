@@ -40,3 +40,14 @@ def test_the_commands_option_reaches_ansible(nas: Nas) -> None:
     assert "loop-api would be replaced" in result.stdout
     assert command("loopdeploy", "lab", "down", "--check").returncode == 0
     assert nas.snapshot() == before
+
+
+def test_check_of_both_counts_on_the_first_for_the_second(nas: Nas) -> None:
+    """loop-api needs loop-auth, which a deployment of both makes beforehand."""
+    nas.docker("rm", "--force", "loop-auth")
+    before = nas.snapshot()
+    result = loopdeploy("rebuild-all", "--check")
+    assert result.returncode == 0, result.stderr
+    assert "loop-auth would be replaced" in result.stdout
+    assert "loop-auth is not there" in loopdeploy("rebuild", "--force", "--check").stderr
+    assert nas.snapshot() == before

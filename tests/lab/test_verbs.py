@@ -208,7 +208,7 @@ def test_status_of_an_empty_nas_is_unhealthy(empty_nas: Nas) -> None:
     """What was never deployed does not run."""
     result = loopdeploy("status")
     assert result.returncode == 4
-    assert "loop-api, loop-auth" in result.stderr
+    assert "There is no container loop-api or loop-auth: deploy with `loopdeploy -i lab rebuild-all`" in result.stderr
 
 
 def test_logs_are_narrowed_by_service_lines_time_and_pattern(nas: Nas) -> None:

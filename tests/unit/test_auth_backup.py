@@ -99,12 +99,16 @@ def test_two_backups_of_the_same_second_are_two(
     assert auth.names() == [first, second]
 
 
-def test_nothing_to_back_up_is_no_failure(run: Run, auth: Auth) -> None:
-    """A first deployment."""
+@pytest.mark.parametrize("directory", [True, False])
+def test_nothing_to_back_up_is_no_failure(run: Run, auth: Auth, directory: bool) -> None:
+    """A first deployment; who brought nothing back would lose the keys that were made since."""
     (auth.keys / "k1.pem").unlink()
     auth.keys.rmdir()
+    if directory:
+        (auth.keys / "@eaDir").mkdir(parents=True)
     auth.database.unlink()
     assert module(run, auth) == ("ok", {"changed": False, "backup": ""})
+    assert not auth.backups.exists()
 
 
 def test_check_mode_makes_none(run: Run, auth: Auth) -> None:

@@ -17,7 +17,7 @@ from tests.unit.failures import failed
 from tests.unit.failures import printed
 
 NO_ANSWER = "the NAS does not answer: check ansible_host and ansible_port"
-LOGIN = "the login was refused: correct ansible_user and vault_ssh_password"
+LOGIN = "the login was refused: correct ansible_user in hosts.yml and the password with `loopdeploy vault"
 HOST_KEY = "the host key is not the pinned one: compare its fingerprint on the NAS"
 EXPIRED = "the password has expired: log in with ssh, change it, then give it to the vault"
 CHANGED_KEY = (

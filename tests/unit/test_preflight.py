@@ -322,7 +322,9 @@ def test_new_container_is_refused_what_it_needs(
             setattr(loop_auth, key, value)
     assert inspect(needs=["loop-auth"])["running"] is False  # nobody is served who could be served worse
     let_run(engine, "loop-api")
-    assert refused(needs=["loop-auth"]).startswith(sentence)
+    told = refused(needs=["loop-auth"])
+    assert told.startswith(sentence)
+    assert ("`loopdeploy start loop-auth`" if state else "deploy both with `loopdeploy rebuild-all`") in told
     assert inspect(needs=[])["running"] is True
 
 

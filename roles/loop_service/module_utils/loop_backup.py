@@ -26,15 +26,15 @@ PARTIAL = re.compile(rf"{NAME.pattern}\.partial")
 
 
 def create(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
-    """Make a backup and return its name; remove the oldest ones, never the one that is ``wanted``."""
+    """Make a backup and return its name, none of nothing; remove the oldest ones, never the one that is ``wanted``."""
     database, keys, directory = params["database"], params["keys"], params["directory"]
-    if check_mode or not (os.path.exists(database) or os.path.isdir(keys)):
-        return {"changed": check_mode, "backup": ""}
-    refuse_links(database, keys)
-    for left in names(directory, PARTIAL):  # by a process that was killed
-        shutil.rmtree(os.path.join(directory, left), ignore_errors=True)
-    name = _new_name(directory)
     try:
+        if check_mode or not _is_anything(database, keys):
+            return {"changed": check_mode, "backup": ""}
+        refuse_links(database, keys)
+        for left in names(directory, PARTIAL):  # by a process that was killed
+            shutil.rmtree(os.path.join(directory, left), ignore_errors=True)
+        name = _new_name(directory)
         with _partial(os.path.join(directory, name)) as partial:
             if os.path.exists(database):
                 _save(database, os.path.join(partial, "oauth.db"), params.get("damaged", False))
@@ -53,6 +53,11 @@ def create(params: dict[str, Any], check_mode: bool) -> dict[str, Any]:
         if old not in (name, params.get("wanted")):
             _remove(os.path.join(directory, old))
     return {"changed": True, "backup": name}
+
+
+def _is_anything(database: str, keys: str) -> bool:
+    """Return whether there is a database or a key: who brings back a backup of nothing loses what came since."""
+    return os.path.exists(database) or os.path.isdir(keys) and bool(key_files(keys))
 
 
 def refresh(backup: str, database: str) -> None:

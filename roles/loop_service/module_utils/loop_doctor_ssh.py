@@ -50,8 +50,9 @@ NO_LOGIN = [
     ),
     (
         r"Permission denied|Invalid/incorrect|Too many authentication failures",
-        "refused: correct ansible_user and vault_ssh_password, or where a key logs in, install it again with"
-        " `loopdeploy bootstrap`; it was tried once, because DSM blocks an address after a few failures",
+        "refused: correct ansible_user in hosts.yml and the password with `loopdeploy vault set vault_ssh_password`, or"
+        " where a key logs in, install it again with `loopdeploy bootstrap`; it was tried once, because DSM blocks an"
+        " address after a few failures",
     ),
     (
         r"Connection reset|closed by|Broken pipe",

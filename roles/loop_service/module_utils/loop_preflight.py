@@ -133,7 +133,12 @@ def check_links(name: str, engine: Engine, running: list[dict[str, Any]]) -> Non
 def check_needs(name: str, needs: list[str], engine: Engine) -> None:
     """Raise a Problem when a container of ``needs`` does not answer."""
     for other in needs:
-        details = engine.container(other) or {"State": {"Status": "not there"}}
+        details = engine.container(other)
+        if details is None:
+            raise Problem(
+                f"{other} is not there, and without it a new {name} would work worse than the one that runs: deploy"
+                f" both with `loopdeploy rebuild-all`; {name} was not touched."
+            )
         state = details["State"]["Status"]
         if state != "running" or not passes(engine, details, time.monotonic() + ANSWERS):
             raise Problem(
