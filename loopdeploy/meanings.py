@@ -174,8 +174,9 @@ MEANINGS: Meanings = [
     (
         r"no vault secrets|Decryption failed|HMAC verification failed",
         SetupError,
-        "the vault password does not open the vault: give the right one, and where the keyring has it, replace it there"
-        " with `loopdeploy vault remember`; when it is right, the vault was damaged or tampered with.",
+        "the vault password does not open the vault: type the right one, correct the file that --vault-password-file or"
+        " ANSIBLE_VAULT_PASSWORD_FILE names, or replace the keyring's with `loopdeploy vault remember`; when it is"
+        " right, the vault was damaged or tampered with.",
     ),
     (
         r"[Vv]ault (?:vaulttext|format|text|envelope|data)|unhexlify|Odd-length|Non-hexadecimal",

@@ -96,7 +96,7 @@ class Progress:
         """Return what the run of ``verb`` came to, or would come to, and its time in seconds."""
         count = "1 change" if self.changes == 1 else f"{self.changes} changes"
         if self.check:
-            came = f"{count} would be made" if self.changes else "nothing would change"
+            came = f"{count} would be made" if self.changes else "no change is foreseen"
         else:
             came = count if self.changes else "nothing changed"
         return f"{verb}: {came}, {time.monotonic() - self._started:.1f} s"

@@ -44,7 +44,7 @@ def test_keys_come_from_the_nas(nas: Nas, keyless: Callable[..., Result]) -> Non
         before = nas.lives()
         assert "nothing changed" in keyless("rebuild").stderr
         checked = keyless("rebuild", "--check")
-        assert "it runs as it is declared" in checked.stdout and "nothing would change" in checked.stderr
+        assert "it runs as it is declared" in checked.stdout and "no change is foreseen" in checked.stderr
         assert nas.lives() == before
         keyless("rebuild", "--force")
         keyless("rollback", "--to", nas.inspect("loop-api-previous")["Config"]["Labels"]["loopdeploy.release"])

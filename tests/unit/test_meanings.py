@@ -250,7 +250,7 @@ def test_failed_task_is_explained(result: dict[str, Any], kind: type[LoopdeployE
     [
         (
             "Decryption failed (no vault secrets were found that could decrypt).",
-            "the vault password does not open the vault: give the right one, and where the keyring has it",
+            "the vault password does not open the vault: type the right one, correct the file",
         ),
         ("Attempting to decrypt but no vault secrets found.", "the vault password does not open the vault"),
         (

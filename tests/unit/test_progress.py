@@ -138,7 +138,7 @@ def test_summary_tells_changes_and_time(count: int, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("count", "words"),
-    [(0, "nothing would change"), (1, "1 change would be made"), (2, "2 changes would be made")],
+    [(0, "no change is foreseen"), (1, "1 change would be made"), (2, "2 changes would be made")],
 )
 def test_summary_of_a_check_tells_what_would_be(count: int, words: str) -> None:
     """Nobody takes a check for the deed."""
