@@ -97,6 +97,7 @@ def results(run: Run, engine: ScriptedEngine, tmp_path: Path, home: Path) -> dic
     engine.add("loop-api-next", policy="no")
     (tmp_path / "docker").touch(0o755)
     (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "k1.pem").touch()
     files = {name: str(tmp_path / name) for name in ("database", "keys", "directory")}
     owner = {"token": "t"}
     wanted: list[tuple[str, dict[str, Any]]] = [
