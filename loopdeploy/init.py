@@ -21,6 +21,7 @@ from loopdeploy.new_inventory import kept_beside_a_vault
 from loopdeploy.new_inventory import lacks_pin
 from loopdeploy.new_inventory import lacks_vault
 from loopdeploy.new_inventory import pin
+from loopdeploy.new_inventory import require_alone
 from loopdeploy.new_inventory import require_room
 from loopdeploy.new_inventory import require_sealed
 from loopdeploy.new_inventory import write_inventory
@@ -33,21 +34,21 @@ from loopdeploy.questions import read_file
 from loopdeploy.questions import read_secret
 from loopdeploy.ssh_route import route
 from loopdeploy.target import Target
-from loopdeploy.target import VaultPassword
-from loopdeploy.target import password_from
 from loopdeploy.vault_file import ANTHROPIC_API_KEY
 from loopdeploy.vault_file import OPENAI_API_KEY
 from loopdeploy.vault_file import SSH_PASSWORD
 from loopdeploy.vault_file import SUDO_PASSWORD
-from loopdeploy.vault_file import new_password
 from loopdeploy.vault_file import vault_file
+from loopdeploy.vault_password import VaultPassword
+from loopdeploy.vault_password import new_password
+from loopdeploy.vault_password import password_from
 
 FINGERPRINT_OPTION = "--host-key-fingerprint"
 # A host name, or an IP address with its zone.
 ADDRESS = re.compile(r"[A-Za-z0-9_:][A-Za-z0-9_.:%-]*")
 # What ssh would take for an option or for its own, or Ansible for a template; a blank at an end is a slip. A backslash
 # parts a domain from a login. Python has surrogates for what is not in the locale's encoding.
-NO_LOGIN = re.compile(r"""^[-\s]|\s$|[\x00-\x1f\x7f-\x9f\ud800-\udfff:{}"'%]|\\(\\|$)""")
+NO_LOGIN = re.compile(r"""^[-\s]|\s$|[\x00-\x1f\x7f-\x9f\ud800-\udfff:{}"'%;&|()<>`]|\\(\\|$)""")
 # An issuer of OAuth, which clients compare byte by byte with what they make of it: small letters, and no port that goes
 # without saying.
 PUBLIC_URL = re.compile(r"https://([a-z0-9.-]+|\[[0-9a-f:]+\])(:(?!443$)[1-9][0-9]{0,4})?")
@@ -98,6 +99,7 @@ def init(
         _add_vault(directory, files, target)
         return
     _require_leave(directory, replace)
+    require_alone(directory)
     require_room(directory)
     address = _address(address or ask("Address of the NAS", "--address"))
     port = port or _port(address)
@@ -160,6 +162,8 @@ def _require_leave(directory: Path, replace: bool) -> None:
 
 
 def _address(text: str) -> str:
+    # An IPv6 address, as it stands in a URL.
+    text = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     if not ADDRESS.fullmatch(text):
         raise SetupError(f"{text!r} is neither a host name nor an IP address: correct --address.")
     return text
@@ -169,7 +173,7 @@ def _login(text: str) -> str:
     if NO_LOGIN.search(text):
         raise SetupError(
             f"{text!r} cannot be a login: correct --login, which begins with neither a hyphen nor a blank, ends with"
-            " neither a blank nor a backslash, and has no colon, quote, brace or percent sign in it."
+            " neither a blank nor a backslash, and has no colon, quote, brace, percent sign or sign of a shell's in it."
         )
     return text
 

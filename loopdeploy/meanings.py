@@ -146,6 +146,12 @@ MEANINGS: Meanings = [
         " `loopdeploy vault set {0}`.",
     ),
     (
+        r"(vault_\w+) is no text",
+        SetupError,
+        "the value of {0} is no text: put it in quotes with `loopdeploy vault edit`, or give it anew with `loopdeploy"
+        " vault set {0}`.",
+    ),
+    (
         # It goes on with the value.
         r"Config '\w+' for .+? from 'var: (\w+)' has an invalid value",
         SetupError,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator
+from configparser import ConfigParser
 from dataclasses import dataclass
 from dataclasses import field
 from itertools import chain
@@ -16,6 +18,7 @@ import yaml
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import SetupError
 from loopdeploy.host_key import HostKey
+from loopdeploy.target import vaults
 from loopdeploy.vault_file import HEAD
 from loopdeploy.vault_file import close_vault
 from loopdeploy.vault_file import require_encrypted
@@ -34,6 +37,8 @@ LOGIN = Path("host_vars", "nas", "login.yml")
 KNOWN_HOSTS = "known_hosts.txt"
 # In a quoted path ssh takes these for its own, and knows no way around it; Ansible takes a `$` for a variable.
 NO_PATH = re.compile(r'["\\$\n]')
+# What else Ansible knows in the directory of an inventory.
+BESIDE_HOSTS = {"group_vars", "host_vars", "vars_plugins"}
 # How the hosts.yml of a clone says that nobody filled it in.
 BLANK = "fill-in-the-address.invalid"
 
@@ -90,8 +95,22 @@ def has_variables(directory: Path) -> bool:
 
 
 def lacks_vault(directory: Path) -> bool:
-    """Return whether ``directory`` is an inventory of a NAS without a vault, such as a clone of a team's."""
-    return _is_filled_in(directory) and not vault_file(directory).exists()
+    """Return whether ``directory`` is the whole inventory of a NAS but for its vault, such as a clone of a team's.
+
+    One that has its vault elsewhere is not, nor one with a link to where none is just now: a second vault would shut
+    out the first.
+    """
+    vault = any(vaults(directory)) or os.path.lexists(vault_file(directory))
+    return has_variables(directory) and not vault and _has_hosts(directory)
+
+
+def _has_hosts(directory: Path) -> bool:
+    """Return whether the verbs find a NAS in ``directory``."""
+    try:
+        hosts = yaml.safe_load((directory / "hosts.yml").read_text())["loop"]["hosts"]
+    except (OSError, LookupError, TypeError, ValueError, yaml.YAMLError):
+        return False
+    return bool(hosts)
 
 
 def lacks_pin(directory: Path) -> bool:
@@ -112,6 +131,33 @@ def require_sealed(directory: Path) -> None:
     vault = vault_file(directory)
     if vault.exists() and (content := vault.read_bytes()).strip():
         require_encrypted(vault, content, otherwise=", or remove it")
+
+
+def require_alone(directory: Path) -> None:
+    """Find out whether a new inventory in ``directory`` would be all that Ansible reads there.
+
+    Raises SetupError when there are other lists of hosts, or secrets behind another vault password.
+    """
+    strays = [str(path) for path in sorted(directory.glob("*")) if path.name != "hosts.yml" and _is_read(path.name)]
+    if strays:
+        raise SetupError(
+            f"Ansible would read {', '.join(strays[:3])} as a list of hosts, too: choose another directory, or move"
+            " that away."
+        )
+    others = [str(file) for file in vaults(directory) if file != vault_file(directory)]
+    if others:
+        raise SetupError(
+            f"{' and '.join(others)} would not open with the password of another vault: choose another directory, or"
+            " move it away."
+        )
+
+
+def _is_read(name: str) -> bool:
+    """Return whether Ansible takes what is called ``name`` in an inventory's directory for hosts."""
+    settings = ConfigParser()
+    settings.read(CONTENT / "ansible.cfg")
+    ignored = tuple(settings["inventory"]["ignore_extensions"].split(", "))
+    return name not in BESIDE_HOSTS and not name.startswith(".") and not name.endswith(ignored)
 
 
 def require_room(directory: Path) -> None:

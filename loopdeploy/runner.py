@@ -35,23 +35,17 @@ SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
 # Where pip puts commands, which need not be on the PATH.
 BESIDE = [str(Path(program).parent) for program in (sys.executable, sys.argv[0])]
 ANSIBLE_PLAYBOOK = [sys.executable, "-m", "loopdeploy.ansible"]
-# What the operator's own environment could say of Ansible, and must not here.
-ENVIRONMENT = {
-    # ansible-runner would switch the check off.
-    "ANSIBLE_HOST_KEY_CHECKING": "True",
-    # These leave modules, arguments and all, on the NAS, or show what ssh said.
-    "ANSIBLE_KEEP_REMOTE_FILES": "False",
-    "ANSIBLE_PIPELINING": "True",
-    "ANSIBLE_DEBUG": "False",
-    # These ask, on a terminal that nobody sees.
-    "ANSIBLE_ASK_PASS": "False",
-    "ANSIBLE_ASK_VAULT_PASS": "False",
-    "ANSIBLE_BECOME_ASK_PASS": "False",
-    "ANSIBLE_ENABLE_TASK_DEBUGGER": "False",
-    "ANSIBLE_STRATEGY": "linear",
-    # These leave steps out, and nothing done passes for nothing to do.
-    "ANSIBLE_RUN_TAGS": "all",
-    "ANSIBLE_SKIP_TAGS": "",
+# What the operator's own environment may say of Ansible: where things are, and how they are shown. Anything else could
+# ask on a terminal that nobody sees, leave steps out, log in oftener than once, take any host key, or leave secrets on
+# the NAS.
+KEPT = {
+    "ANSIBLE_COLLECTIONS_PATH",
+    "ANSIBLE_FORCE_COLOR",
+    "ANSIBLE_HOME",
+    "ANSIBLE_LOCAL_TEMP",
+    "ANSIBLE_NOCOLOR",
+    "ANSIBLE_SSH_CONTROL_PATH_DIR",
+    "ANSIBLE_TIMEOUT",
 }
 # pexpect sleeps this long after its child is gone, and ansible-runner has no option for it: 0.1 s of every run.
 PtyProcess.delayafterclose = property(lambda process: 0.0, lambda process, seconds: None)
@@ -81,26 +75,28 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
         return False  # else the event, arguments and results and all, would be written to disk
 
     with _private_data_dir() as directory, interruption:
-        runner = init_runner(
-            private_data_dir=directory,
-            playbook=str(CONTENT / "playbooks" / f"{name}.yml"),
-            inventory=str(inventory),
-            cmdline=" ".join(_options(target, ask_vault_password=vault.secret is not None)),
-            extravars={key: value for key, value in variables.items() if value is not None},
-            limit=target.limit,
-            envvars={
-                "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg"),
-                # ssh asks the program `ansible` for the password.
-                "PATH": os.pathsep.join([*BESIDE, os.environ.get("PATH", os.defpath)]),
-                **ENVIRONMENT,
-                **({"ANSIBLE_VAULT_PASSWORD_FILE": str(vault.file)} if vault.file else {}),
-            },
-            passwords={VAULT_PROMPT: vault.secret} if vault.secret is not None else None,
-            suppress_env_files=True,
-            event_handler=handle,
-            cancel_callback=interruption.must_kill,
-            quiet=True,
-        )
+        with _without_ansible_settings():
+            runner = init_runner(
+                private_data_dir=directory,
+                playbook=str(CONTENT / "playbooks" / f"{name}.yml"),
+                inventory=str(inventory),
+                cmdline=" ".join(_options(target, ask_vault_password=vault.secret is not None)),
+                extravars={key: value for key, value in variables.items() if value is not None},
+                limit=target.limit,
+                envvars={
+                    "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg"),
+                    # ssh asks the program `ansible` for the password.
+                    "PATH": os.pathsep.join([*BESIDE, os.environ.get("PATH", os.defpath)]),
+                    # ansible-runner would switch the check off.
+                    "ANSIBLE_HOST_KEY_CHECKING": "True",
+                    **({"ANSIBLE_VAULT_PASSWORD_FILE": str(vault.file)} if vault.file else {}),
+                },
+                passwords={VAULT_PROMPT: vault.secret} if vault.secret is not None else None,
+                suppress_env_files=True,
+                event_handler=handle,
+                cancel_callback=interruption.must_kill,
+                quiet=True,
+            )
         runner.config.command[:1] = ANSIBLE_PLAYBOOK
         runner.run()
     if interruption.since is not None:
@@ -140,6 +136,18 @@ def _options(target: Target, ask_vault_password: bool) -> Iterator[str]:
         yield "--diff"
     if target.verbose > 1:
         yield "-" + "v" * (target.verbose - 1)
+
+
+@contextmanager
+def _without_ansible_settings() -> Iterator[None]:
+    """Take what the environment says of Ansible away while ansible-runner copies it."""
+    said = {key: value for key, value in os.environ.items() if key.startswith("ANSIBLE_") and key not in KEPT}
+    for name in said:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(said)
 
 
 @contextmanager

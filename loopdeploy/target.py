@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
@@ -16,6 +17,8 @@ from loopdeploy.errors import SetupError
 from loopdeploy.questions import answered
 from loopdeploy.questions import on_terminal
 from loopdeploy.remembered import recall
+from loopdeploy.vault_password import VaultPassword
+from loopdeploy.vault_password import password_from
 
 DEFAULT_INVENTORY = "production"
 VAULT_HEADER = b"$ANSIBLE_VAULT;"
@@ -80,34 +83,6 @@ class Target:
         return VaultPassword(secret=recall(inventory) or _asked(inventory))
 
 
-@dataclass(frozen=True)
-class VaultPassword:
-    """A vault password: in a file, in memory, or none needed."""
-
-    file: Path | None = None
-    secret: str | None = field(default=None, repr=False)
-
-
-def password_from(name: str, option: str) -> VaultPassword:
-    """Return the vault password that the file or program ``name`` gives.
-
-    What can be read only once and by this process, such as a shell's ``<(...)``, is read here.
-    Raises SetupError when there is none.
-    """
-    file = Path(name).expanduser()
-    if not file.exists() or file.is_dir():
-        raise SetupError(f"There is no vault password file {file}: mend {option}.")
-    if file.resolve().is_file():
-        return VaultPassword(file=file.resolve())
-    try:
-        secret = file.read_text("utf-8-sig").strip()
-    except (OSError, UnicodeError) as error:
-        raise SetupError(f"The vault password file {file} cannot be read as text: mend {option}.") from error
-    if not secret or "\n" in secret:
-        raise SetupError(f"The vault password file {file} gives no password of one line: mend {option}.")
-    return VaultPassword(secret=secret)
-
-
 def _asked(inventory: Path) -> str:
     if not on_terminal():
         raise SetupError(
@@ -120,8 +95,13 @@ def _asked(inventory: Path) -> str:
 
 def has_vault(inventory: Path) -> bool:
     """Return whether a file of variables beside ``inventory`` holds something encrypted with Ansible Vault."""
+    return any(vaults(inventory))
+
+
+def vaults(inventory: Path) -> Iterator[Path]:
+    """Return the files of variables beside ``inventory`` that hold something encrypted with Ansible Vault."""
     root = inventory if inventory.is_dir() else inventory.parent
-    return any(_is_vault(file) for kind in ("group_vars", "host_vars") for file in root.glob(f"{kind}/**/*"))
+    return (file for kind in ("group_vars", "host_vars") for file in root.glob(f"{kind}/**/*") if _is_vault(file))
 
 
 def _is_vault(file: Path) -> bool:

@@ -16,16 +16,16 @@ from loopdeploy.questions import on_terminal
 from loopdeploy.questions import read_secret
 from loopdeploy.scratch import edited
 from loopdeploy.target import Target
-from loopdeploy.target import VaultPassword
-from loopdeploy.target import password_from
 from loopdeploy.vault_file import NAMES
 from loopdeploy.vault_file import close_vault
-from loopdeploy.vault_file import new_password
 from loopdeploy.vault_file import open_vault
-from loopdeploy.vault_file import password_bytes
 from loopdeploy.vault_file import require_text
 from loopdeploy.vault_file import vault_file
 from loopdeploy.vault_file import with_secret
+from loopdeploy.vault_password import VaultPassword
+from loopdeploy.vault_password import new_password
+from loopdeploy.vault_password import password_bytes
+from loopdeploy.vault_password import password_from
 
 
 @click.group()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import math
 import re
 import shlex
@@ -11,7 +10,6 @@ from pathlib import Path
 import yaml
 
 from loopdeploy.errors import SetupError
-from loopdeploy.target import VaultPassword
 from loopdeploy.writing import write_file
 
 SSH_PASSWORD = "vault_ssh_password"
@@ -22,6 +20,9 @@ NAMES = (SSH_PASSWORD, SUDO_PASSWORD, OPENAI_API_KEY, ANTHROPIC_API_KEY)
 
 # What YAML and Ansible call a text.
 TEXT = {"tag:yaml.org,2002:str", "!unsafe", "!vault"}
+# What YAML calls nothing: an API key that the vault does not have.
+NOTHING = "tag:yaml.org,2002:null"
+API_KEYS = {OPENAI_API_KEY, ANTHROPIC_API_KEY}
 
 # The vault id in the first line of a vault that has one.
 LABEL = re.compile(rb"\$ANSIBLE_VAULT;1\.2;\w+;([!-~]+)\n")
@@ -36,39 +37,6 @@ def vault_file(inventory: Path) -> Path:
     """Return where the vault of ``inventory``, a directory or a file, is kept."""
     root = inventory if inventory.is_dir() else inventory.parent
     return root / "group_vars" / "loop" / "vault.yml"
-
-
-def password_bytes(password: VaultPassword) -> bytes:
-    """Return the vault password as Ansible takes it: out of the file or the program, or without the blanks at its ends.
-
-    Raises SetupError when the file or the program gives none.
-    """
-    if password.file is None:
-        return (password.secret or "").encode().strip()
-    from ansible.errors import AnsibleError
-    from ansible.parsing.dataloader import DataLoader
-    from ansible.parsing.vault import get_file_vault_secret
-
-    try:
-        secret = get_file_vault_secret(filename=str(password.file), vault_id="default", loader=DataLoader())
-        secret.load()
-        return bytes(secret.bytes)
-    except AnsibleError as error:
-        raise SetupError(f"The vault password file {password.file} gives no password: mend it.") from error
-
-
-def new_password(password: VaultPassword) -> bytes:
-    """Return a password to close a vault with.
-
-    Raises SetupError when it could not be typed: of a program's, Ansible keeps the blanks that it strips at its prompt,
-    and of a file's the mark of UTF-8 in front.
-    """
-    new = password_bytes(password)
-    if new.startswith(codecs.BOM_UTF8):
-        raise SetupError("The new vault password has a byte order mark in front: save its file without one.")
-    if not new or new != new.strip():
-        raise SetupError("The new vault password is empty or has a blank at an end: choose another one.")
-    return new
 
 
 def open_vault(file: Path, password: bytes) -> str:
@@ -205,7 +173,8 @@ def require_text(text: str) -> None:
     Without quotes YAML makes a number of 0123, and a list or a mapping of what begins with a bracket.
     """
     for key, value in read_variables(text):
-        if key.value in NAMES and value.tag not in TEXT:
+        missing = value.tag == NOTHING and key.value in API_KEYS
+        if key.value in NAMES and value.tag not in TEXT and not missing:
             raise SetupError(
                 f"The value of {key.value} at line {key.start_mark.line + 1} is no text: put it in quotes."
             )

@@ -136,6 +136,7 @@ def test_port_of_another_server_is_told(web: int) -> None:
             f"{VAULT_SET} vault_ssh_password`",
         ),
         ({"rc": 1, "stderr": "WARNING: You must change your password now."}, f"{VAULT_SET} vault_ssh_password`"),
+        ({"msg": "Task failed: vault_ssh_password is no text"}, f"{VAULT_SET} vault_ssh_password`"),
         ({"msg": "Task failed: 'vault_ssh_password' is undefined"}, "not tried: vault_ssh_password is not set"),
         (
             {"unreachable": True, "msg": "no such identity: /k: No such file or directory\r\na@b: Permission denied"},

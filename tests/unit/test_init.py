@@ -122,6 +122,12 @@ def test_each_nas_has_a_key_of_its_own(nas: FakeNas, files: dict[str, str], addr
     assert f'"loop_service_ssh_key": "~/.ssh/{name}"' in shown.stdout
 
 
+def test_address_may_stand_in_brackets(nas: FakeNas, files: dict[str, str]) -> None:
+    """As an IPv6 address does in a URL."""
+    assert scripted(nas, files, "--address=[nas.lan]").exit_code == 0
+    assert host()["ansible_host"] == "nas.lan"
+
+
 def test_variables_come_with_loopdeploy_and_the_public_url_from_the_operator(
     nas: FakeNas, files: dict[str, str]
 ) -> None:

@@ -48,7 +48,7 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
         ("--address=elsewhere", 3, "The host name elsewhere is unknown"),
         *[
             (f"--address={address}", 2, f"'{address}' is neither a host name nor an IP address: correct --address.")
-            for address in ("-oProxyCommand=x", "ann@nas", "[::1]", "a nas", "{{ x }}", "nas/")
+            for address in ("-oProxyCommand=x", "ann@nas", "[::1", "a nas", "{{ x }}", "nas/")
         ],
         *[
             (f"--login={login}", 2, f"{login!r} cannot be a login: correct --login, which begins with neither")
@@ -65,6 +65,10 @@ def test_script_that_lacks_an_answer_gets_a_sentence(
                 "a\nb",
                 "J\udcf6rg",
                 "[::1]",
+                "a;b",
+                "a|b",
+                "`id`",
+                "a(b)",
             )
         ],
         ("--port=0", 2, "--port"),

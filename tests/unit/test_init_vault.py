@@ -8,6 +8,7 @@ import pytest
 from click.testing import Result
 
 from loopdeploy.content import CONTENT
+from loopdeploy.new_inventory import VARIABLES
 from tests.unit.fake_nas import FakeNas
 from tests.unit.test_init import OPENAI
 from tests.unit.test_init import PRODUCTION
@@ -72,6 +73,8 @@ def test_clone_that_was_filled_in_by_hand_gets_its_vault(files: dict[str, str]) 
     PRODUCTION.mkdir(parents=True)
     blank = (CONTENT / "inventory" / "production" / "hosts.yml").read_text()
     (PRODUCTION / "hosts.yml").write_text(filled := blank.replace("fill-in-the-address.invalid", "nas.lan"))
+    (PRODUCTION / VARIABLES).parent.mkdir(parents=True)
+    (PRODUCTION / VARIABLES).write_bytes((CONTENT / "inventory" / "production" / VARIABLES).read_bytes())
     assert with_secrets(files).exit_code == 0
     assert (PRODUCTION / "hosts.yml").read_text() == filled
     assert variables()["vault_ssh_password"] == SSH
@@ -104,3 +107,61 @@ def test_secret_that_is_missing_changes_nothing(shared: dict[Path, bytes]) -> No
     assert "Password of the login is needed and there is no terminal to ask on: give --ssh-password-file." in (
         result.output
     )
+
+
+@pytest.mark.parametrize("hosts", ["", "all:\n  hosts:\n    web:\n", "loop:\n  hosts:\n", "[loop]\nnas\n"])
+def test_inventory_without_a_nas_lacks_more_than_its_vault(files: dict[str, str], hosts: str) -> None:
+    """It is somebody's file, and nothing that a verb could work on."""
+    (PRODUCTION / VARIABLES).parent.mkdir(parents=True)
+    (PRODUCTION / VARIABLES).write_text("a: b\n")
+    (PRODUCTION / "hosts.yml").write_text(hosts)
+    before = snapshot()
+    result = with_secrets(files)
+    assert (result.exit_code, snapshot()) == (2, before)
+    assert result.output.startswith("Error: inventory/production already has hosts.yml, and nothing was changed")
+
+
+def test_inventory_without_variables_lacks_more_than_its_vault(
+    files: dict[str, str], shared: dict[Path, bytes]
+) -> None:
+    """No verb could log in."""
+    (PRODUCTION / VARIABLES).unlink()
+    result = with_secrets(files)
+    assert (result.exit_code, VAULT in snapshot()) == (2, False)
+
+
+@pytest.mark.parametrize("place", ["group_vars/all/vault.yml", "host_vars/nas.yml"])
+@pytest.mark.parametrize("option", [(), ("--replace",)])
+def test_vault_elsewhere_gets_none_beside_it(
+    nas: FakeNas, files: dict[str, str], shared: dict[Path, bytes], place: str, option: tuple[str, ...]
+) -> None:
+    """No password would open both."""
+    other = PRODUCTION / place
+    other.parent.mkdir(parents=True, exist_ok=True)
+    other.write_text("$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+    before = snapshot()
+    result = scripted(nas, files, *option) if option else with_secrets(files)
+    assert (result.exit_code, snapshot()) == (2, before)
+    assert str(other) in result.output or "already has hosts.yml" in result.output
+
+
+def test_link_to_a_vault_that_is_not_there_just_now_is_no_missing_vault(
+    files: dict[str, str], shared: dict[Path, bytes], tmp_path: Path
+) -> None:
+    """Such as one on a stick."""
+    VAULT.symlink_to(tmp_path / "stick" / "vault.yml")
+    result = with_secrets(files)
+    assert (result.exit_code, (tmp_path / "stick").exists()) == (2, False)
+    assert "already has hosts.yml" in result.output
+
+
+@pytest.mark.parametrize("name", ["notes", "hosts.yaml", "hosts.ini", "package.json"])
+def test_file_that_ansible_would_read_too_is_refused(nas: FakeNas, files: dict[str, str], name: str) -> None:
+    """It would break every verb, or give each another host to work on."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / name).write_text("x\n")
+    (PRODUCTION / "README.md").write_text("x\n")
+    before = snapshot()
+    result = scripted(nas, files)
+    assert (result.exit_code, snapshot()) == (2, before)
+    assert f"Ansible would read inventory/production/{name} as a list of hosts, too: choose" in result.output

@@ -219,6 +219,12 @@ def test_unreachable_for_an_unknown_reason_keeps_the_reason() -> None:
             "vault_ssh_password is not set: make an inventory with `loopdeploy init`, or where there is one already",
         ),
         (
+            {"msg": "Task failed: Error processing keyword 'password': vault_ssh_password is no text"},
+            SetupError,
+            "the value of vault_ssh_password is no text: put it in quotes with `loopdeploy vault edit`, or give it anew"
+            " with `loopdeploy vault set vault_ssh_password`.",
+        ),
+        (
             {
                 "msg": "Task failed: Config 'password' for 'ssh' connection plugin from 'var: ansible_password' has an"
                 " invalid value: Invalid value provided for 'string': {'hunter2': None}"

@@ -33,7 +33,7 @@ from loopdeploy.runner import LOCKED_FIRST
 from loopdeploy.runner import RECOVER
 from loopdeploy.runner import run_playbook
 from loopdeploy.target import Target
-from loopdeploy.target import VaultPassword
+from loopdeploy.vault_password import VaultPassword
 
 HOST = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
 SECRET = "correct horse battery staple"

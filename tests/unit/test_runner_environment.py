@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -45,3 +47,51 @@ def test_no_step_is_left_out(
     monkeypatch.setenv(variable, "other" if variable == "ANSIBLE_RUN_TAGS" else "all")
     run(content, say("done"))
     assert capsys.readouterr().out == "done\n"
+
+
+def test_pipe_with_the_vault_password_is_read_once(
+    content: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read is gone, and Ansible's own process would wait for it."""
+    encrypt(content)
+    pipe = content / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=pipe.write_bytes, args=[(content / "password").read_bytes()])
+    writer.start()
+    monkeypatch.setenv("ANSIBLE_VAULT_PASSWORD_FILE", str(pipe))
+    run(content, say("{{ vault_word }}"), target=Target(vault_password_file=str(pipe)))
+    writer.join()
+    assert capsys.readouterr().out == "opened\n"
+
+
+def test_no_other_vault_password_is_asked(
+    content: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be, for each vault id that the environment names."""
+    encrypt(content)
+    monkeypatch.setenv("ANSIBLE_VAULT_IDENTITY_LIST", "dev@prompt")
+    run(content, say("{{ vault_word }}"), target=Target(vault_password_file=str(content / "password")))
+    assert capsys.readouterr().out == "opened\n"
+
+
+@pytest.mark.parametrize(
+    ("variable", "kept"),
+    [
+        ("ANSIBLE_SSH_HOST_KEY_CHECKING", False),  # any host key
+        ("ANSIBLE_SSH_RETRIES", False),  # more logins than one, for which DSM blocks an address
+        ("ANSIBLE_SSH_ARGS", False),  # the same, by another way to give the password
+        ("ANSIBLE_SSH_PIPELINING", False),  # modules with their secrets on the NAS
+        ("ANSIBLE_TRANSPORT", False),  # this machine in the NAS's place
+        ("ANSIBLE_BECOME_PASSWORD_FILE", False),
+        ("ANSIBLE_COLLECTIONS_PATH", True),
+        ("ANSIBLE_TIMEOUT", True),
+    ],
+)
+def test_way_to_the_nas_is_the_inventory_s(
+    content: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, variable: str, kept: bool
+) -> None:
+    """Only where things are, and how they look, the environment may say."""
+    monkeypatch.setenv(variable, "7")
+    run(content, say(f"<{{{{ lookup('env', '{variable}') }}}}>"))
+    assert capsys.readouterr().out == ("<7>\n" if kept else "<>\n")
+    assert os.environ[variable] == "7"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,7 +15,7 @@ from loopdeploy.content import LAB_VAULT_PASSWORD
 from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import SetupError
 from loopdeploy.target import Target
-from loopdeploy.target import VaultPassword
+from loopdeploy.vault_password import VaultPassword
 
 VAULT = "$ANSIBLE_VAULT;1.1;AES256\n6162\n"
 
@@ -24,6 +26,19 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@contextmanager
+def _standard_input(file: Path) -> Iterator[None]:
+    """Let programs read ``file``."""
+    kept = os.dup(0)
+    with file.open() as given:
+        os.dup2(given.fileno(), 0)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
 
 
 def inventory(path: Path, name: str = "group_vars/loop/vault.yml", text: str = "") -> Path:
@@ -84,6 +99,30 @@ def test_vault_password_file_is_given_by_its_full_path(here: Path) -> None:
     inventory(here / "mine", text=VAULT)
     (here / "password").write_text("secret")
     assert Target("mine", vault_password_file="password").vault_password() == VaultPassword(file=here / "password")
+
+
+@pytest.mark.parametrize("name", ["program", "link-client"])
+def test_password_program_runs_here_and_under_the_name_that_it_is_called_by(here: Path, name: str) -> None:
+    """It may ask on the terminal, which Ansible's own process lacks; and -client makes another program of it."""
+    inventory(here / "mine", text=VAULT)
+    program = here / "program"
+    program.write_text('#!/bin/sh\nread word\necho "$(basename "$0") $# $word"\n')
+    program.chmod(0o700)
+    (here / "link-client").symlink_to(program)
+    given = "link-client 2 " if name == "link-client" else "program 0 "
+    (here / "typed").write_text("secret\n")
+    with _standard_input(here / "typed"):
+        assert Target("mine", vault_password_file=name).vault_password() == VaultPassword(secret=f"{given}secret")
+
+
+@pytest.mark.parametrize("said", ["one\\ntwo", "blank ", "\\344"])
+def test_password_program_whose_word_cannot_be_typed_is_left_to_ansible(here: Path, said: str) -> None:
+    """At a prompt Ansible strips what it keeps of a program's."""
+    inventory(here / "mine", text=VAULT)
+    program = here / "program"
+    program.write_text(f"#!/bin/sh\nprintf '{said}\\n'\n")
+    program.chmod(0o700)
+    assert Target("mine", vault_password_file="program").vault_password() == VaultPassword(file=program)
 
 
 def test_missing_vault_password_file_says_what_to_do(here: Path) -> None:

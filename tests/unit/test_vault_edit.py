@@ -67,6 +67,13 @@ def test_password_that_yaml_reads_as_something_else_is_not_saved(vault: Path, tm
     assert text_of(vault) == TEXT
 
 
+def test_api_key_that_the_vault_does_not_have_is_no_fault(vault: Path, tmp_path: Path) -> None:
+    """A deployment takes it out of `.env`."""
+    command = editor(tmp_path, 'printf "vault_anthropic_api_key:\nvault_ssh_password: b\n" >"$1"')
+    assert end(spawn("edit", "--vault-password-file=password", editor=command))[0] == 0
+    assert text_of(vault) == "vault_anthropic_api_key:\nvault_ssh_password: b\n"
+
+
 def test_editor_that_fails_changes_nothing(vault: Path) -> None:
     """The sentence says how to choose another."""
     code, shown = end(spawn("edit", "--vault-password-file=password", editor="/nowhere/editor"))

@@ -32,6 +32,10 @@ NO_USE = [
         "not tried: {0} is not set, so give it a value with `loopdeploy vault set {0}`",
     ),
     (
+        r"(vault_\w+) is no text",
+        "not tried: the value of {0} is no text, so give it anew with `loopdeploy vault set {0}`",
+    ),
+    (
         r"[Pp]assword (?:has |is )?expired|[Pp]assword change required|(?:must|required to) change your password",
         "the password has expired: log in to DSM, set a new one, and give it to the vault with `loopdeploy vault set"
         " vault_ssh_password`, and vault_sudo_password the same way",
