@@ -103,7 +103,7 @@ def _through_proxy(way: Route) -> list[str]:
         except subprocess.TimeoutExpired:
             said = "it takes too long"
         if file.exists():
-            return file.read_text().splitlines()
+            return file.read_text(errors="replace").splitlines()
     raise UnreachableError(
         f"No host key of {way.address} comes through the proxy of ssh's configuration: {last_line(said)}; see with"
         f" `ssh {way.address}` that the way is open, and call it again."

@@ -26,10 +26,16 @@ class Route:
 def route(address: str, port: int | None = None) -> Route:
     """Return the way to ``address``; a ``port`` that is given comes before the one of ssh's configuration.
 
-    Raises SetupError when ssh is missing, or does not understand its configuration or the address.
+    Raises SetupError when ssh is missing, does not understand its configuration or the address, or takes too long.
     """
     given = [] if port is None else ["-p", str(port)]
-    shown = run_client(["ssh", "-G", *given, "--", address])
+    try:
+        shown = run_client(["ssh", "-G", *given, "--", address])
+    except subprocess.TimeoutExpired as error:
+        raise SetupError(
+            f"ssh does not say within {PATIENCE} s how it goes to {address!r}: see with `ssh -G {address}` what"
+            " takes so long, such as a command behind `Match exec` in its configuration."
+        ) from error
     options = dict(line.split(" ", 1) for line in shown.stdout.splitlines() if " " in line)
     if "hostname" not in options or "port" not in options:
         raise SetupError(
@@ -47,7 +53,15 @@ def run_client(command: list[str]) -> subprocess.CompletedProcess[str]:
     Raises SetupError when this machine has none, subprocess.TimeoutExpired when it takes too long.
     """
     try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            # A path in ssh's configuration, or what a proxy says, may be in any encoding.
+            errors="replace",
+            timeout=PATIENCE,
+            stdin=subprocess.DEVNULL,
+        )
     except FileNotFoundError as error:
         raise SetupError(f"There is no {command[0]} on this machine: install OpenSSH's client.") from error
 
