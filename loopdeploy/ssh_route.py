@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loopdeploy.errors import SetupError
@@ -21,16 +22,18 @@ class Route:
     pinned_name: str
     # Whether another machine, or a program, is in between.
     proxy: bool
+    # What ssh is called with besides, by an inventory.
+    arguments: Sequence[str] = ()
 
 
-def route(address: str, port: int | None = None) -> Route:
-    """Return the way to ``address``; a ``port`` that is given comes before the one of ssh's configuration.
+def route(address: str, port: int | None = None, arguments: Sequence[str] = ()) -> Route:
+    """Return the way to ``address``; a ``port`` and ``arguments`` that are given come before ssh's configuration.
 
     Raises SetupError when ssh is missing, does not understand its configuration or the address, or takes too long.
     """
     given = [] if port is None else ["-p", str(port)]
     try:
-        shown = run_client(["ssh", "-G", *given, "--", address])
+        shown = run_client(["ssh", "-G", *given, *arguments, "--", address])
     except subprocess.TimeoutExpired as error:
         raise SetupError(
             f"ssh does not say within {PATIENCE} s how it goes to {address!r}: see with `ssh -G {address}` what"
@@ -38,13 +41,15 @@ def route(address: str, port: int | None = None) -> Route:
         ) from error
     options = dict(line.split(" ", 1) for line in shown.stdout.splitlines() if " " in line)
     if "hostname" not in options or "port" not in options:
+        place = "the ansible_ssh_common_args, " if arguments else ""
         raise SetupError(
-            f"ssh knows no way to {address!r}: {last_line(shown.stderr)}; correct the address, or ssh's configuration."
+            f"ssh knows no way to {address!r}: {last_line(shown.stderr)}; correct the address, {place}or ssh's"
+            " configuration."
         )
     hostname, found = options["hostname"], int(options["port"])
     proxies = {options.get("proxyjump", "none"), options.get("proxycommand", "none")}
     named = options.get("hostkeyalias") or (hostname if found == 22 else f"[{hostname}]:{found}")
-    return Route(address, hostname, found, named, proxy=proxies != {"none"})
+    return Route(address, hostname, found, named, proxies != {"none"}, arguments)
 
 
 def run_client(command: list[str]) -> subprocess.CompletedProcess[str]:
