@@ -8,6 +8,7 @@ import hashlib
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,12 +59,13 @@ class HostKey:
         return f"ssh-keygen -lf /etc/ssh/{FILES.get(self.kind, 'ssh_host_ecdsa_key.pub')}"
 
 
-def fetch_host_keys(address: str, port: int) -> list[HostKey]:
+def fetch_host_keys(address: str, port: int | None, arguments: Sequence[str] = ()) -> list[HostKey]:
     """Return the host keys that ``address`` shows, the best kind first, each by the name under which ssh looks for it.
 
+    The ``arguments`` of ssh count before its configuration, which names the port where there is none.
     Raises UnreachableError when it shows none, SetupError when this machine has no OpenSSH client.
     """
-    way = route(address, port)
+    way = route(address, port, arguments)
     lines = _through_proxy(way) if way.proxy else _scanned(way)
     rows = [line.split() for line in lines]
     keys = [
@@ -96,17 +98,18 @@ def _through_proxy(way: Route) -> list[str]:
         file = Path(directory, "known_hosts")
         options = [*FETCH, f"ConnectTimeout={TIMEOUT}", f"UserKnownHostsFile={file}"]
         arguments = [argument for option in options for argument in ("-o", option)]
+        # Of an option that is given twice, ssh takes the first.
+        command = ["ssh", "-N", *arguments, "-p", str(way.port), *way.arguments, "--", way.address]
         try:
-            said = PROXY_GONE.sub(
-                "", run_client(["ssh", "-N", *arguments, "-p", str(way.port), "--", way.address]).stderr
-            )
+            said = PROXY_GONE.sub("", run_client(command).stderr)
         except subprocess.TimeoutExpired:
             said = "it takes too long"
         if file.exists():
-            return file.read_text().splitlines()
+            return file.read_text(errors="replace").splitlines()
+    besides = " and the ansible_ssh_common_args of the inventory" if way.arguments else ""
     raise UnreachableError(
         f"No host key of {way.address} comes through the proxy of ssh's configuration: {last_line(said)}; see with"
-        f" `ssh {way.address}` that the way is open, and call it again."
+        f" `ssh {way.address}`{besides} that the way is open, and call it again."
     )
 
 

@@ -14,7 +14,6 @@ from loopdeploy.host_key import fetch_host_keys
 from loopdeploy.host_key import with_fingerprint
 from loopdeploy.new_inventory import KNOWN_HOSTS
 from loopdeploy.new_inventory import Answers
-from loopdeploy.new_inventory import address_and_port
 from loopdeploy.new_inventory import existing
 from loopdeploy.new_inventory import has_variables
 from loopdeploy.new_inventory import kept_beside_a_vault
@@ -24,6 +23,7 @@ from loopdeploy.new_inventory import pin
 from loopdeploy.new_inventory import require_alone
 from loopdeploy.new_inventory import require_room
 from loopdeploy.new_inventory import require_sealed
+from loopdeploy.new_inventory import way_to_nas
 from loopdeploy.new_inventory import write_inventory
 from loopdeploy.new_inventory import write_vault
 from loopdeploy.options import local_options
@@ -90,7 +90,7 @@ def init(
         raise click.UsageError("Only one option can take what it needs from standard input.")
     directory = directory or _directory(target)
     if only_pin:
-        pin(directory, _host_key(*address_and_port(directory), host_key_fingerprint))
+        pin(directory, _host_key(*way_to_nas(directory), host_key_fingerprint))
         pinned = f"The host key is pinned in {directory / KNOWN_HOSTS}: see with `loopdeploy doctor` that it counts."
         click.echo(_advised(pinned, directory))
         return
@@ -105,7 +105,7 @@ def init(
     port = port or _port(address)
     login = _login(login or ask("Login", "--login"))
     public_url = _public_url(public_url, directory)
-    host_key = _host_key(address, port, host_key_fingerprint)
+    host_key = _host_key(address, port, [], host_key_fingerprint)
     answers = Answers(address, port, login, public_url, host_key, secrets=_secrets(files))
     for sentence in write_inventory(directory, answers, _new_vault_password(target)):
         click.echo(_advised(sentence, directory), err=True)
@@ -200,12 +200,12 @@ def _public_url(given: str | None, directory: Path) -> str | None:
     return url
 
 
-def _host_key(address: str, port: int, fingerprint: str | None) -> HostKey:
+def _host_key(address: str, port: int | None, arguments: list[str], fingerprint: str | None) -> HostKey:
     if not fingerprint and not on_terminal():
         raise SetupError(
             f"The host key of {address} must be compared and there is no terminal to ask on: give {FINGERPRINT_OPTION}."
         )
-    keys = fetch_host_keys(address, port)
+    keys = fetch_host_keys(address, port, arguments)
     if fingerprint:
         return with_fingerprint(keys, fingerprint)
     click.echo(f"The NAS's host key: {keys[0].kind} {keys[0].fingerprint}", err=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import shlex
 from collections.abc import Iterator
 from configparser import ConfigParser
 from dataclasses import dataclass
@@ -39,6 +40,9 @@ KNOWN_HOSTS = "known_hosts.txt"
 NO_PATH = re.compile(r'["\\$\n]')
 # What else Ansible knows in the directory of an inventory.
 BESIDE_HOSTS = {"group_vars", "host_vars", "vars_plugins"}
+# How HOSTS, below, names the file of the pinned host key, and how else an inventory names what lies beside it.
+OWN_TEMPLATE = re.compile(r"\{\{[^{}]*UserKnownHostsFile=[^{}]*\}\}")
+DIRECTORY_TEMPLATE = re.compile(r"\{\{\s*inventory_dir\s*\}\}")
 # How the hosts.yml of a clone says that nobody filled it in.
 BLANK = "fill-in-the-address.invalid"
 
@@ -243,26 +247,46 @@ def pin(directory: Path, host_key: HostKey) -> None:
     write_file(directory / KNOWN_HOSTS, host_key.line.encode(), 0o644)
 
 
-def address_and_port(directory: Path) -> tuple[str, int]:
-    """Return where the one NAS of the inventory in ``directory`` is.
+def way_to_nas(directory: Path) -> tuple[str, int | None, list[str]]:
+    """Return where the one NAS of the inventory in ``directory`` is, and with which arguments Ansible calls ssh.
 
-    Raises SetupError when that does not stand in its hosts.yml, or when that takes host keys from elsewhere.
+    The port is None where ssh's configuration is to name it. Raises SetupError when that does not stand in its
+    hosts.yml, or when that takes host keys from elsewhere.
     """
+    hosts = directory / "hosts.yml"
     try:
-        [host] = yaml.safe_load((directory / "hosts.yml").read_text())["loop"]["hosts"].values()
-        address, port = str(host["ansible_host"]), int(host.get("ansible_port", 22))
+        [host] = yaml.safe_load(hosts.read_text())["loop"]["hosts"].values()
+        address, port = str(host["ansible_host"]), host.get("ansible_port")
+        port = None if port is None else int(port)
         arguments = str(host.get("ansible_ssh_common_args", ""))
     except (OSError, LookupError, TypeError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise SetupError(
-            f"{directory / 'hosts.yml'} names no address and port of one NAS: make it with `loopdeploy init`, or pin"
-            f" the host key in {directory / KNOWN_HOSTS} by hand."
+            f"{hosts} names no address and port of one NAS: make it with `loopdeploy init`, or pin the host key in"
+            f" {directory / KNOWN_HOSTS} by hand."
         ) from error
     if KNOWN_HOSTS not in arguments:
         raise SetupError(
-            f"{directory / 'hosts.yml'} does not let ssh read {KNOWN_HOSTS}, so a key that is pinned there would not"
-            " count: give the NAS the ansible_ssh_common_args that `loopdeploy init` writes."
+            f"{hosts} does not let ssh read {KNOWN_HOSTS}, so a key that is pinned there would not count: give the NAS"
+            " the ansible_ssh_common_args that `loopdeploy init` writes."
         )
-    return address, port
+    return address, port, _taken_apart(arguments, directory)
+
+
+def _taken_apart(arguments: str, directory: Path) -> list[str]:
+    """Return each of the ``arguments`` of ssh, with what Ansible would put in the place of the usual templates."""
+    # Which file has the pinned keys does not matter on the way to another one.
+    plain = OWN_TEMPLATE.sub("UserKnownHostsFile=none", arguments)
+    plain = DIRECTORY_TEMPLATE.sub(lambda _: str(directory.absolute()), plain)
+    mend = f"in {directory / 'hosts.yml'} cannot be read"
+    if template := re.search(r"\{[{%#].*?[}%#]\}", plain, re.DOTALL):
+        raise SetupError(
+            f"{template[0]} of ansible_ssh_common_args {mend} without Ansible: write there what it stands for, or pin"
+            f" the host key in {directory / KNOWN_HOSTS} by hand."
+        )
+    try:
+        return shlex.split(plain)
+    except ValueError as error:
+        raise SetupError(f"The ansible_ssh_common_args {mend}: close the quote in them.") from error
 
 
 def _quoted(text: str) -> str:

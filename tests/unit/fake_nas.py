@@ -22,7 +22,7 @@ case $1 in -G) exec /usr/bin/ssh -F {directory}/ssh_config "$@";; esac
 echo "$@" >{directory}/asked
 [ ! -e {directory}/refusal ] || {{ cat {directory}/refusal >&2; exit 255; }}
 for argument; do
-    case $argument in UserKnownHostsFile=*) file=${{argument#*=}};; esac
+    case $argument in UserKnownHostsFile=*) file=${{argument#*=}}; break;; esac
 done
 cat {directory}/*_ed25519_key.pub | while read -r kind blob comment; do echo "name $kind $blob" >"$file"; done
 echo "ann@nas: Permission denied (publickey,password)." >&2

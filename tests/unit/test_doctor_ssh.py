@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from ansible.module_utils import loop_host_key
 from ansible.module_utils.loop_doctor_ssh import check_port
 from ansible.module_utils.loop_doctor_ssh import resolved
 from ansible.module_utils.loop_doctor_ssh import ssh_findings
+from ansible.module_utils.loop_finding import finding
 from ansible.module_utils.loop_host_key import fingerprint
 from ansible.module_utils.loop_host_key import host_key
 from ansible.module_utils.loop_host_key import pinned_name
@@ -246,6 +248,18 @@ def test_known_hosts_in_a_directory_with_a_blank_is_read(tmp_path: Path) -> None
     args = f"-F none -o GlobalKnownHostsFile=/dev/null -o UserKnownHostsFile='\"{file}\"'"
     found = resolved({"host": "127.0.0.1", "port": 2222, "user": "ann", "args": args})
     assert host_key(found, logged_in=True)[0] == "ok"
+
+
+def test_paths_and_comments_that_are_no_utf_8_are_read(tmp_path: Path, shown: dict[str, set[str]]) -> None:
+    """Both may be older than UTF-8, and are found by their bytes; the table can be printed all the same."""
+    file = os.fsencode(tmp_path) + b"/schl\xfcssel"
+    Path(os.fsdecode(file)).write_bytes(f"127.0.0.1 ssh-ed25519 {KEY} f\xfcr\n".encode("latin-1"))
+    (tmp_path / "config").write_bytes(b"UserKnownHostsFile " + file + b"\nGlobalKnownHostsFile /dev/null\n")
+    found = resolved({"host": "127.0.0.1", "port": 22, "user": "ann", "args": f"-F {tmp_path}/config"})
+    assert host_key(found, logged_in=True)[0] == "ok"
+    shown["ssh-ed25519"] = {OTHER}
+    text = finding("host key", host_key(found, logged_in=True))["text"]
+    assert f"-f '{tmp_path}/schl?ssel'" in text
 
 
 def test_nas_that_shows_no_key_is_not_judged(known_hosts: Path, shown: dict[str, set[str]]) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import yaml
 
 from loopdeploy.content import CONTENT
@@ -63,6 +64,84 @@ def test_pin_that_would_not_count_is_refused(nas: FakeNas) -> None:
     assert result.exit_code == 2
     assert "does not let ssh read known_hosts.txt" in result.output
     assert list(snapshot()) == [PRODUCTION / "hosts.yml"]
+
+
+def by_hand(nas: FakeNas, arguments: str, **variables: object) -> str:
+    """Fill in a clone's hosts.yml without a port and with further ``arguments`` of ssh; return what --pin says."""
+    known = yaml.safe_load((CONTENT / "inventory" / "production" / "hosts.yml").read_text())
+    [host] = known["loop"]["hosts"].values()
+    del host["ansible_port"]
+    host |= {"ansible_host": "home", "ansible_ssh_common_args": f"{host['ansible_ssh_common_args']} {arguments}"}
+    host |= variables
+    PRODUCTION.mkdir(parents=True, exist_ok=True)
+    (PRODUCTION / "hosts.yml").write_text(yaml.safe_dump(known))
+    return init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}").output
+
+
+def pinned() -> str:
+    """Return under which name the host key is pinned."""
+    return (PRODUCTION / "known_hosts.txt").read_text().split()[0]
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [({}, "[nas.lan]:2022"), ({"ansible_port": None}, "[nas.lan]:2022"), ({"ansible_port": 22}, "nas.lan")],
+)
+def test_port_that_the_inventory_does_not_name_is_ssh_s_to_name(
+    nas: FakeNas, variables: dict[str, object], name: str
+) -> None:
+    """As Ansible, which gives ssh none either; there the key is looked for."""
+    nas.configure("Host home\n  HostName nas.lan\n  Port 2022\n")
+    by_hand(nas, "", **variables)
+    assert pinned() == name
+
+
+def test_arguments_of_the_inventory_say_where_the_key_is(nas: FakeNas) -> None:
+    """A name for it, another configuration, a port: whatever ssh understands."""
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "ssh_config").write_text("Host home\n  HostName nas.lan\n  Port 2022\n")
+    # The stand-in names a configuration of its own, and of two ssh takes the last.
+    by_hand(nas, "-F '{{ inventory_dir }}/ssh_config' -o HostKeyAlias=the-nas")
+    assert pinned() == "the-nas"
+    assert "-p 2022 " in (nas.directory / "asked").read_text()
+
+
+@pytest.mark.parametrize("proxy", ["-o ProxyJump=jump.lan", "-J jump.lan", "-o 'ProxyCommand=nc jump.lan 22'"])
+def test_key_comes_through_the_proxy_of_the_inventory(nas: FakeNas, proxy: str) -> None:
+    """What fetches it does not look for it in the file that is about to be written."""
+    by_hand(nas, f"{proxy} -o Hostname=nas.lan -o Port=2022")
+    assert pinned() == "[nas.lan]:2022"
+    asked = (nas.directory / "asked").read_text()
+    assert " -p 2022 -o UserKnownHostsFile=none -o GlobalKnownHostsFile=/dev/null " in asked
+    assert asked.index("StrictHostKeyChecking=accept-new") < asked.index("StrictHostKeyChecking=yes")
+    assert proxy.replace("'", "") in asked
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (
+            "-o ProxyJump={{ jump }}",
+            "{{ jump }} of ansible_ssh_common_args in inventory/production/hosts.yml cannot be read without Ansible:",
+        ),
+        (
+            "-o 'ProxyJump=jump",
+            "The ansible_ssh_common_args in inventory/production/hosts.yml cannot be read: close the quote in them.",
+        ),
+        ("-o Nonsense=1", "correct the address, the ansible_ssh_common_args, or ssh's configuration."),
+    ],
+)
+def test_arguments_that_cannot_be_read_are_told(nas: FakeNas, arguments: str, sentence: str) -> None:
+    """Rather than to pin a key that does not count; nothing is written."""
+    assert sentence in by_hand(nas, arguments)
+    assert list(snapshot()) == [PRODUCTION / "hosts.yml"]
+
+
+def test_proxy_of_the_inventory_that_is_closed_is_told(nas: FakeNas) -> None:
+    """`ssh home` alone would not go through it."""
+    (nas.directory / "refusal").write_text("ssh: connect to host jump.lan port 22: Connection refused\n")
+    said = by_hand(nas, "-o ProxyJump=jump.lan")
+    assert "see with `ssh home` and the ansible_ssh_common_args of the inventory that the way is open" in said
 
 
 def test_copy_that_ssh_keygen_leaves_is_no_list_of_hosts(nas: FakeNas, files: dict[str, str]) -> None:

@@ -69,23 +69,39 @@ def test_ansible_by_itself_puts_no_module_on_the_nas_either(here: Path) -> None:
     assert not files.exists()
 
 
+KNOWN = {"__loop_service_login": {"home": "/home/ann"}, "__loop_service_key_login": {"msg": "Permission\r\ndenied"}}
+
+
+def refused(tmp_path: Path, key: Path) -> str:
+    """Return what `bootstrap` says when ``key`` does not log in."""
+    take = {"import_role": {"name": "loop_service", "tasks_from": "login_refused", "rolespec_validate": False}}
+    return play(tmp_path, take, loop_service_ssh_key=str(key), **KNOWN).stdout
+
+
 @pytest.mark.parametrize(
-    ("passphrase", "sentence"),
+    ("passphrase", "mode", "sentence"),
     [
-        ("", "The NAS refuses the key {key}, which is in /home/ann/.ssh/authorized_keys: allow public keys"),
-        ("words", "The key {key} is installed, but does not open without its passphrase: load it with `ssh-add {key}`"),
+        ("", 0o600, "The NAS refuses the key {key}, which is in /home/ann/.ssh/authorized_keys: allow public keys"),
+        ("words", 0o600, "is installed, but does not open without its passphrase: load it with `ssh-add {key}`"),
+        ("", 0o644, "is installed, but may be read by others, so ssh does not use it: make it yours alone with `chmod"),
+        ("words", 0o640, "may be read by others, so ssh does not use it: make it yours alone with `chmod 600 {key}`"),
     ],
 )
-def test_key_that_does_not_log_in_says_why(tmp_path: Path, passphrase: str, sentence: str) -> None:
-    """With a passphrase that no agent knows, it is not the NAS that refuses it."""
+def test_key_that_does_not_log_in_says_why(tmp_path: Path, passphrase: str, mode: int, sentence: str) -> None:
+    """With a passphrase that no agent knows, or a mode that ssh minds, it is not the NAS that refuses it."""
     key = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", passphrase, "-f", str(key)], check=True)
-    known = {
-        "loop_service_ssh_key": str(key),
-        "__loop_service_login": {"home": "/home/ann"},
-        "__loop_service_key_login": {"msg": "Permission\r\ndenied"},
-    }
-    take = {"import_role": {"name": "loop_service", "tasks_from": "login_refused", "rolespec_validate": False}}
-    said = play(tmp_path, take, **known).stdout
+    key.chmod(mode)
+    said = refused(tmp_path, key)
     assert sentence.format(key=key) in said
-    assert ("ssh said: Permission denied" in said) == (not passphrase)
+    assert ("ssh said: Permission denied" in said) == (not passphrase and mode == 0o600)
+
+
+def test_key_that_is_none_needs_no_passphrase(tmp_path: Path) -> None:
+    """What ssh-keygen said of it is told, whatever the name of its file."""
+    key = tmp_path / "key with a passphrase"
+    key.write_text("nonsense\n")
+    key.chmod(0o600)
+    said = refused(tmp_path, key)
+    assert "ssh-keygen cannot read it: put a whole one in its place" in said
+    assert "ssh-keygen said: Load key" in said and "ssh-add" not in said

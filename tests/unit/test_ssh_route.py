@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from loopdeploy import ssh_route
 from loopdeploy.errors import SetupError
 from loopdeploy.errors import UnreachableError
 from loopdeploy.host_key import fetch_host_keys
@@ -53,6 +54,26 @@ def test_what_ssh_does_not_understand_is_told(nas: FakeNas, config: str, address
         SetupError, match=r"^ssh knows no way to '.*': .+; correct the address, or ssh's configuration.$"
     ):
         route(address)
+
+
+def test_ssh_that_takes_too_long_is_told(nas: FakeNas, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its configuration may run anything."""
+    monkeypatch.setattr(ssh_route, "PATIENCE", 0.5)
+    nas.configure('Match exec "sleep 2"\n')
+    with pytest.raises(SetupError, match=r"^ssh does not say within 0.5 s how it goes to 'home': see with .* exec`"):
+        route("home")
+
+
+def test_what_is_not_in_utf_8_stops_nothing(nas: FakeNas, files: dict[str, str]) -> None:
+    """Neither in ssh's configuration, nor in what a proxy says."""
+    config = nas.directory / "ssh_config"
+    config.write_bytes(f"{ALIAS}  IdentityFile ~/schl\xfcssel\n".encode("latin-1"))
+    assert route("home").hostname == "nas.lan"
+    config.write_bytes(f"{ALIAS}  ProxyCommand schl\xfcssel\n".encode("latin-1"))
+    (nas.directory / "refusal").write_bytes("Zugang geschlossen f\xfcr alle\n".encode("latin-1"))
+    result = scripted(nas, files, "--address=home")
+    assert (result.exit_code, snapshot()) == (3, {})
+    assert "through the proxy of ssh's configuration: Zugang geschlossen f\ufffdr alle; see" in result.output
 
 
 def test_key_of_an_alias_is_pinned_where_ssh_looks_for_it(nas: FakeNas, files: dict[str, str]) -> None:

@@ -123,7 +123,15 @@ def resolved(ssh: dict[str, Any]) -> dict[str, str]:
     port = ["-p", str(ssh["port"])] if ssh["port"] else []
     asked = ["ssh", "-G", *port, "-l", ssh["user"], *shlex.split(ssh["args"]), ssh["host"]]
     try:
-        result = subprocess.run(asked, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=30)
+        result = subprocess.run(
+            asked,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            # A path in the configuration may be in any encoding, and is opened by the same bytes.
+            errors="surrogateescape",
+            timeout=30,
+        )
         lines = [line.partition(" ") for line in result.stdout.splitlines()]
     except (OSError, subprocess.TimeoutExpired):
         lines = []

@@ -38,7 +38,8 @@ def unasked(text: str) -> Verdict:
 def finding(subject: str, verdict: Verdict) -> Finding:
     """Return a line of the table."""
     state, text = verdict
-    return {"subject": subject, "state": state, "text": text}
+    # Python has surrogates for the bytes of a path that are no text; they cannot be printed.
+    return {"subject": subject, "state": state, "text": text.encode(errors="replace").decode()}
 
 
 def table(lines: list[Finding]) -> list[str]:

@@ -73,7 +73,15 @@ def fingerprint(key: str) -> str:
 
 def _keys(command: list[str]) -> Keys:
     try:
-        result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, timeout=30)
+        result = subprocess.run(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            # A comment behind a key may be in any encoding.
+            errors="replace",
+            timeout=30,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return {}
     # What begins with @ is a certificate authority or a revoked key.

@@ -13,6 +13,8 @@ from typing import NamedTuple
 # So many words, and characters, of a command are read, so that no text takes long.
 MANY = 40
 FAR = 1000
+# So many characters are between a bracket and the command behind it, at most.
+NEAR = 20
 
 _KEYWORD = re.compile(r"\b(?:(?P<program>sshpass|sudo|echo|printf)(?=[\s\\])|SSHPASS=)")
 _SUDO = re.compile(r"\bsudo(?=[\s\\])")
@@ -24,6 +26,12 @@ _TOKEN = re.compile(
 _QUOTED = re.compile(r"""'([^']*)'|"((?:[^"\\]|\\.)*)"|\\(.)""", re.DOTALL)
 # In single quotes, a $ is one. Where a double quote is in them, '"$PW"' in a quoted command, they are the outer one's.
 _LITERAL = re.compile(r"""\$?'[^'"]+'""")
+# What is written elsewhere than to standard output is no password for a pipe.
+_ELSEWHERE = re.compile(r"(?:^|[^2-9])>")
+# A group of commands, which has one pipe behind it.
+_OPENED = re.compile(r"(?:(?<![$<>])\(|\{(?=\s))\s*$")
+_PART = re.compile(r"""'[^']{0,500}'|"(?:[^"\\]|\\.){0,500}"|\\.|[(){}]|[^'"\\(){}]+""", re.DOTALL)
+_CLOSING = {"(": ")", "{": "}"}
 # What printf puts something in the place of.
 _DIRECTIVE = re.compile(r"%[-+ #0-9.]*[a-z]|\\[nrt]")
 
@@ -61,7 +69,8 @@ def _kind(text: str, keyword: re.Match[str]) -> str:
         shown = any(_shows(text, at, word["word"] or "") for word in inputs)
         return "sudo -S <<<" if shown and _reads_password(text, at) else ""
     if program:
-        return f"{program} … | sudo -S" if _is_piped_to_sudo(text, at) and _shows_words(text, at, program) else ""
+        shown = _is_piped_to_sudo(text, keyword.start(), at) and _shows_words(text, at, program)
+        return f"{program} … | sudo -S" if shown else ""
     value = _TOKEN.match(text, at, at + FAR)
     return "SSHPASS=" if value and _shows(text, at, value["word"] or "") else ""
 
@@ -112,15 +121,38 @@ def _reads_password(text: str, at: int) -> bool:
     return any(name in ("S", "stdin") for name, _ in _options(_words(text, at), _OF_SUDO))
 
 
-def _is_piped_to_sudo(text: str, at: int) -> bool:
-    """Return whether a sudo that reads a password gets what the command at ``at`` writes, be it through ssh."""
+def _is_piped_to_sudo(text: str, start: int, at: int) -> bool:
+    """Return whether a sudo that reads a password gets what the command from ``start``, its words ``at``, writes."""
     if text.find("sudo", at, at + FAR) < 0:
         return False
+    return _has_sudo_behind(text, at) or _has_sudo_behind(text, _end_of_group(text, start, at))
+
+
+def _has_sudo_behind(text: str, at: int) -> bool:
+    """Return whether the pipe behind what is ``at`` leads to a sudo that reads a password, be it through ssh."""
     tokens = list(_tokens(text, at))
     pipe = next((token.end() for token in tokens if token["pipe"]), None)
     if pipe is None:
         return False
     return any(_reads_password(text, sudo.end()) for sudo in _SUDO.finditer(text, pipe, tokens[-1].end() + 1))
+
+
+def _end_of_group(text: str, start: int, at: int) -> int:
+    """Return where the group ends that begins with the command from ``start``, its words ``at``; else that of the text.
+
+    What a command further on in a group writes comes too late to be the password.
+    """
+    opened = _OPENED.search(text[max(0, start - NEAR) : start])
+    if not opened or any(_ELSEWHERE.search(_QUOTED.sub("", word)) for word in _words(text, at)):
+        return len(text)
+    opening, depth, end = opened[0][0], 1, at + FAR
+    while depth:
+        part = _PART.match(text, at, end)
+        if not part:
+            return len(text)
+        at = part.end()
+        depth += {opening: 1, _CLOSING[opening]: -1}.get(part[0], 0)
+    return at
 
 
 def _shows_words(text: str, at: int, program: str) -> bool:
@@ -136,9 +168,9 @@ def _shows(text: str, at: int, value: str) -> bool:
     plain = _plain(value).lstrip("'\"")
     if not plain or plain[0] not in "$`":
         return bool(plain)
-    # In double quotes around the command, single ones hold no shell off.
+    # In double quotes around the command, neither single ones nor a backslash hold off the shell that runs it.
     is_quoted = text.count('"', max(0, at - FAR), at) % 2 == 1
-    return bool(_LITERAL.fullmatch(value)) and not is_quoted
+    return not is_quoted and (value.startswith(("\\$", "\\`")) or bool(_LITERAL.fullmatch(value)))
 
 
 def _plain(word: str) -> str:
