@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import socket
-import subprocess
 from typing import Any
 
 from ansible.module_utils.loop_doctor_told import Told
@@ -18,6 +17,7 @@ from ansible.module_utils.loop_finding import finding
 from ansible.module_utils.loop_finding import ok
 from ansible.module_utils.loop_finding import unasked
 from ansible.module_utils.loop_host_key import host_key
+from ansible.module_utils.loop_host_key import output
 
 # Seconds that the NAS may take to say that it is there.
 PATIENCE = 5
@@ -122,19 +122,7 @@ def resolved(ssh: dict[str, Any]) -> dict[str, str]:
     # A port that the inventory does not name is the configuration's to name, as it is for Ansible.
     port = ["-p", str(ssh["port"])] if ssh["port"] else []
     asked = ["ssh", "-G", *port, "-l", ssh["user"], *shlex.split(ssh["args"]), ssh["host"]]
-    try:
-        result = subprocess.run(
-            asked,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            # A path in the configuration may be in any encoding, and is opened by the same bytes.
-            errors="surrogateescape",
-            timeout=30,
-        )
-        lines = [line.partition(" ") for line in result.stdout.splitlines()]
-    except (OSError, subprocess.TimeoutExpired):
-        lines = []
+    lines = [line.partition(" ") for line in output(asked).splitlines()]
     return {"hostname": ssh["host"], "port": str(ssh["port"] or 22), **{key: value for key, _, value in lines}}
 
 

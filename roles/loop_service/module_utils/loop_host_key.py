@@ -71,21 +71,26 @@ def fingerprint(key: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(base64.b64decode(key)).digest()).decode().rstrip("=")
 
 
-def _keys(command: list[str]) -> Keys:
+def output(command: list[str]) -> str:
+    """Return what a command of ssh writes, in which a path may be in any encoding; nothing when it fails to."""
     try:
         result = subprocess.run(
             command,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
-            # A comment behind a key may be in any encoding.
-            errors="replace",
+            # A path is opened by the same bytes.
+            errors="surrogateescape",
             timeout=30,
         )
     except (OSError, subprocess.TimeoutExpired):
-        return {}
+        return ""
+    return result.stdout
+
+
+def _keys(command: list[str]) -> Keys:
     # What begins with @ is a certificate authority or a revoked key.
-    rows: list[list[str]] = [line.split() for line in result.stdout.splitlines() if line and line[0] not in "#@"]
+    rows: list[list[str]] = [line.split() for line in output(command).splitlines() if line and line[0] not in "#@"]
     return _merged([{row[1]: {row[2]}} for row in rows if len(row) > 2])
 
 
