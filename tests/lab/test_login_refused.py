@@ -105,6 +105,15 @@ def test_a_sudo_password_that_is_wrong_is_tried_once(kept: Nas, logs: Logs, inve
     assert (logs.logins(), logs.passwords()) == (1, 1)
 
 
+@pytest.mark.parametrize("name", ["vault_ssh_password", "vault_sudo_password"])
+def test_a_password_that_is_no_text(kept: Nas, logs: Logs, inventory: Inventory, name: str) -> None:
+    """A vault made by hand has digits without quotes: YAML would read 007 as 7, and the NAS must not be given that."""
+    result = loopdeploy(*WITH_VAULT, "rebuild", inventory=inventory(**{name: 20260731}, **ALONE))
+    require(result, 2, f"the value of {name} is no text", f"vault set {name}`")
+    assert "20260731" not in result.stdout + result.stderr
+    assert (logs.passwords(), logs.sudo()) == (0, [])
+
+
 def test_a_host_key_that_nobody_pinned(kept: Nas, logs: Logs, inventory: Inventory) -> None:
     """No password is given to a machine that nobody knows."""
     unknown = "-o UserKnownHostsFile=/dev/null -o GlobalKnownHostsFile=/dev/null"
