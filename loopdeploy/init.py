@@ -19,6 +19,7 @@ from loopdeploy.new_inventory import has_variables
 from loopdeploy.new_inventory import kept_beside_a_vault
 from loopdeploy.new_inventory import lacks_pin
 from loopdeploy.new_inventory import lacks_vault
+from loopdeploy.new_inventory import other_change
 from loopdeploy.new_inventory import pin
 from loopdeploy.new_inventory import require_alone
 from loopdeploy.new_inventory import require_room
@@ -154,11 +155,11 @@ def _require_leave(directory: Path, replace: bool) -> None:
     if not there or replace:
         return
     kept = f"{directory} already has {' and '.join(there)}, and nothing was changed"
-    change = "change a secret with `loopdeploy vault set NAME`"
+    change = f"{other_change(directory)}write all of it anew with --replace."
     if not on_terminal():
-        raise SetupError(_advised(f"{kept}: {change}, or write all of it anew with --replace.", directory))
+        raise SetupError(_advised(f"{kept}: {change}", directory))
     if not confirm(f"{kept}; write it anew?", "--replace"):
-        raise SetupError(_advised(f"Nothing was changed in {directory}: {change}.", directory))
+        raise SetupError(_advised(f"Nothing was changed in {directory}: {change}", directory))
 
 
 def _address(text: str) -> str:

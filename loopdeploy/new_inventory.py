@@ -13,6 +13,7 @@ from dataclasses import field
 from itertools import chain
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -42,6 +43,8 @@ NO_PATH = re.compile(r'["\\$\n]')
 BESIDE_HOSTS = {"group_vars", "host_vars", "vars_plugins"}
 # How HOSTS, below, names the file of the pinned host key, and how else an inventory names what lies beside it.
 OWN_TEMPLATE = re.compile(r"\{\{[^{}]*UserKnownHostsFile=[^{}]*\}\}")
+# Options that say nothing of the way to the NAS, in which a template may stand.
+NO_WAY = re.compile(r"\b(UserKnownHostsFile|ControlPath)=(?:\{\{.*?\}\}|[^\s\"'{]|\{(?!\{))+")
 DIRECTORY_TEMPLATE = re.compile(r"\{\{\s*inventory_dir\s*\}\}")
 # How the hosts.yml of a clone says that nobody filled it in.
 BLANK = "fill-in-the-address.invalid"
@@ -108,13 +111,54 @@ def lacks_vault(directory: Path) -> bool:
     return has_variables(directory) and not vault and _has_hosts(directory)
 
 
+def other_change(directory: Path) -> str:
+    """Return what else to do in ``directory``, whose inventory is somebody's work, than to write all of it anew."""
+    vault, others = vault_file(directory), sorted(map(str, vaults(directory)))
+    if vault.exists():
+        change = "change a secret with `loopdeploy vault set NAME`"
+    elif others:
+        change = f"its secrets are in {others[0]}, so change one with `ansible-vault edit {shlex.quote(others[0])}`"
+    elif vault.is_symlink():
+        change = f"bring back what {vault} leads to"
+    elif shadowed := _shadowed(directory):
+        change = f"move {shadowed} to {directory / VARIABLES} and call again for the vault alone"
+    else:
+        return ""
+    return f"{change}, or "
+
+
+def _shadowed(directory: Path) -> Path | None:
+    """Return the file of variables that Ansible would no longer read beside the directory of the vault."""
+    files = (vault_file(directory).parent.with_suffix(suffix) for suffix in (".yml", ".yaml", ".json"))
+    return next(filter(Path.exists, files), None)
+
+
 def _has_hosts(directory: Path) -> bool:
     """Return whether the verbs find a NAS in ``directory``."""
     try:
-        hosts = yaml.safe_load((directory / "hosts.yml").read_text())["loop"]["hosts"]
-    except (OSError, LookupError, TypeError, ValueError, yaml.YAMLError):
+        return any(loop.get("hosts") or loop.get("children") for loop in _loop_groups(_hosts_yml(directory)))
+    except (OSError, ValueError, AttributeError, yaml.YAMLError):
         return False
-    return bool(hosts)
+
+
+def _hosts_yml(directory: Path) -> Any:
+    return yaml.load((directory / "hosts.yml").read_text("utf-8"), Loader=_HostsLoader)
+
+
+class _HostsLoader(yaml.SafeLoader):
+    """Takes what has a tag of Ansible's, `!unsafe` or `!vault`, as the text that it is."""
+
+
+_HostsLoader.add_multi_constructor("!", lambda loader, tag, node: node.value)
+
+
+def _loop_groups(groups: Any) -> Iterator[Any]:
+    """Return each place in ``groups``, or in the children of one, that says what is in the group `loop`."""
+    for name, group in (groups or {}).items():
+        if name == "loop":
+            yield group or {}
+        elif group:
+            yield from _loop_groups(group.get("children"))
 
 
 def lacks_pin(directory: Path) -> bool:
@@ -148,6 +192,11 @@ def require_alone(directory: Path) -> None:
             f"Ansible would read {', '.join(strays[:3])} as a list of hosts, too: choose another directory, or move"
             " that away."
         )
+    if shadowed := _shadowed(directory):
+        raise SetupError(
+            f"Ansible would no longer read {shadowed} beside {vault_file(directory).parent}: move it to"
+            f" {directory / VARIABLES}, or choose another directory."
+        )
     others = [str(file) for file in vaults(directory) if file != vault_file(directory)]
     if others:
         raise SetupError(
@@ -178,19 +227,21 @@ def require_room(directory: Path) -> None:
     require_writable(vault_file(directory).parent)
 
 
-def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> list[str]:
+def write_inventory(directory: Path, answers: Answers, vault_password: bytes) -> Iterator[str]:
     """Write the inventory into ``directory``; hosts.yml comes last, so that one without it is no whole one.
 
-    Return what was done with what was there, each a sentence.
+    Yield what is done with what was there, each a sentence.
     """
-    done = [*_kept_hosts(directory), *_kept_vault(directory), *_forgotten_login(directory)]
+    yield from _kept_hosts(directory)
+    yield from _kept_vault(directory)
+    # First what can fail.
+    write_vault(directory, answers.secrets, vault_password)
     if answers.public_url:
         write_file(directory / VARIABLES, _variables(directory, answers.public_url), 0o644)
     pin(directory, answers.host_key)
-    write_vault(directory, answers.secrets, vault_password)
+    yield from _forgotten_login(directory)
     hosts = HOSTS.format(address=_quoted(answers.address), port=answers.port, login=_quoted(answers.login))
     write_file(directory / "hosts.yml", hosts.encode(), 0o644)
-    return done
 
 
 def write_vault(directory: Path, secrets: dict[str, str], vault_password: bytes) -> None:
@@ -255,7 +306,9 @@ def way_to_nas(directory: Path) -> tuple[str, int | None, list[str]]:
     """
     hosts = directory / "hosts.yml"
     try:
-        [host] = yaml.safe_load(hosts.read_text())["loop"]["hosts"].values()
+        loop = _hosts_yml(directory)["loop"]
+        [own] = loop["hosts"].values()
+        host = {**(loop.get("vars") or {}), **own}
         address, port = str(host["ansible_host"]), host.get("ansible_port")
         port = None if port is None else int(port)
         arguments = str(host.get("ansible_ssh_common_args", ""))
@@ -275,7 +328,7 @@ def way_to_nas(directory: Path) -> tuple[str, int | None, list[str]]:
 def _taken_apart(arguments: str, directory: Path) -> list[str]:
     """Return each of the ``arguments`` of ssh, with what Ansible would put in the place of the usual templates."""
     # Which file has the pinned keys does not matter on the way to another one.
-    plain = OWN_TEMPLATE.sub("UserKnownHostsFile=none", arguments)
+    plain = NO_WAY.sub(r"\1=none", OWN_TEMPLATE.sub("UserKnownHostsFile=none", arguments))
     plain = DIRECTORY_TEMPLATE.sub(lambda _: str(directory.absolute()), plain)
     mend = f"in {directory / 'hosts.yml'} cannot be read"
     if template := re.search(r"\{[{%#].*?[}%#]\}", plain, re.DOTALL):

@@ -20,11 +20,8 @@ STALE = 1
 def keep_packed_modules() -> None:
     """Let Ansible find the modules that an earlier run packed; each takes 0.2 s.
 
-    Ansible itself keeps them for one run, in its temporary directory. They are code and hold no arguments. A module
-    that the operator put elsewhere could be another one under the same name, so nothing is kept then.
+    Ansible itself keeps them for one run, in its temporary directory. They are code and hold no arguments.
     """
-    if os.environ.get("ANSIBLE_LIBRARY") or os.environ.get("ANSIBLE_MODULE_UTILS"):
-        return
     from ansible import constants
 
     with suppress(OSError):  # without a place to keep them, or with another Ansible's layout, they are packed again

@@ -88,7 +88,8 @@ def read_file(file: str, option: str) -> str:
 
 def _read_bytes(file: str) -> bytes:
     if file != "-":
-        return Path(file).expanduser().read_bytes()
+        # A `~name` of nobody stays as it is.
+        return Path(os.path.expanduser(file)).read_bytes()
     if sys.stdin is None:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     return sys.stdin.buffer.read()

@@ -15,6 +15,8 @@ import click
 from ansible_runner.interface import init_runner
 from ptyprocess import PtyProcess
 
+from loopdeploy.ansible_settings import ANSIBLE_CONFIG
+from loopdeploy.ansible_settings import own_environment
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import InterruptedRunError
 from loopdeploy.errors import LoopdeployError
@@ -35,18 +37,6 @@ SETTINGS = {"suppress_output_file": True, "pexpect_timeout": 1}
 # Where pip puts commands, which need not be on the PATH.
 BESIDE = [str(Path(program).parent) for program in (sys.executable, sys.argv[0])]
 ANSIBLE_PLAYBOOK = [sys.executable, "-m", "loopdeploy.ansible"]
-# What the operator's own environment may say of Ansible: where things are, and how they are shown. Anything else could
-# ask on a terminal that nobody sees, leave steps out, log in oftener than once, take any host key, or leave secrets on
-# the NAS.
-KEPT = {
-    "ANSIBLE_COLLECTIONS_PATH",
-    "ANSIBLE_FORCE_COLOR",
-    "ANSIBLE_HOME",
-    "ANSIBLE_LOCAL_TEMP",
-    "ANSIBLE_NOCOLOR",
-    "ANSIBLE_SSH_CONTROL_PATH_DIR",
-    "ANSIBLE_TIMEOUT",
-}
 # pexpect sleeps this long after its child is gone, and ansible-runner has no option for it: 0.1 s of every run.
 PtyProcess.delayafterclose = property(lambda process: 0.0, lambda process, seconds: None)
 
@@ -75,7 +65,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
         return False  # else the event, arguments and results and all, would be written to disk
 
     with _private_data_dir() as directory, interruption:
-        with _without_ansible_settings():
+        with own_environment():
             runner = init_runner(
                 private_data_dir=directory,
                 playbook=str(CONTENT / "playbooks" / f"{name}.yml"),
@@ -84,7 +74,7 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
                 extravars={key: value for key, value in variables.items() if value is not None},
                 limit=target.limit,
                 envvars={
-                    "ANSIBLE_CONFIG": str(CONTENT / "ansible.cfg"),
+                    "ANSIBLE_CONFIG": ANSIBLE_CONFIG,
                     # ssh asks the program `ansible` for the password.
                     "PATH": os.pathsep.join([*BESIDE, os.environ.get("PATH", os.defpath)]),
                     # ansible-runner would switch the check off.
@@ -136,18 +126,6 @@ def _options(target: Target, ask_vault_password: bool) -> Iterator[str]:
         yield "--diff"
     if target.verbose > 1:
         yield "-" + "v" * (target.verbose - 1)
-
-
-@contextmanager
-def _without_ansible_settings() -> Iterator[None]:
-    """Take what the environment says of Ansible away while ansible-runner copies it."""
-    said = {key: value for key, value in os.environ.items() if key.startswith("ANSIBLE_") and key not in KEPT}
-    for name in said:
-        del os.environ[name]
-    try:
-        yield
-    finally:
-        os.environ.update(said)
 
 
 @contextmanager

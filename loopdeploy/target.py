@@ -17,6 +17,7 @@ from loopdeploy.errors import SetupError
 from loopdeploy.questions import answered
 from loopdeploy.questions import on_terminal
 from loopdeploy.remembered import recall
+from loopdeploy.vault_file import directory_of
 from loopdeploy.vault_password import VaultPassword
 from loopdeploy.vault_password import password_from
 
@@ -100,7 +101,7 @@ def has_vault(inventory: Path) -> bool:
 
 def vaults(inventory: Path) -> Iterator[Path]:
     """Return the files of variables beside ``inventory`` that hold something encrypted with Ansible Vault."""
-    root = inventory if inventory.is_dir() else inventory.parent
+    root = directory_of(inventory)
     return (file for kind in ("group_vars", "host_vars") for file in root.glob(f"{kind}/**/*") if _is_vault(file))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import yaml
 
+from loopdeploy.ansible_settings import own_ansible
 from loopdeploy.errors import SetupError
 from loopdeploy.writing import write_file
 
@@ -33,10 +34,14 @@ HEAD = """\
 """
 
 
+def directory_of(inventory: Path) -> Path:
+    """Return where the variables of ``inventory`` lie: in the directory, be it yet to be made, or beside the file."""
+    return inventory.parent if inventory.exists() and not inventory.is_dir() else inventory
+
+
 def vault_file(inventory: Path) -> Path:
     """Return where the vault of ``inventory``, a directory or a file, is kept."""
-    root = inventory if inventory.is_dir() else inventory.parent
-    return root / "group_vars" / "loop" / "vault.yml"
+    return directory_of(inventory) / "group_vars" / "loop" / "vault.yml"
 
 
 def open_vault(file: Path, password: bytes) -> str:
@@ -44,10 +49,11 @@ def open_vault(file: Path, password: bytes) -> str:
 
     Raises SetupError when there is none, when ``password`` does not open it, or when it is damaged.
     """
-    from ansible.errors import AnsibleError
-    from ansible.parsing.vault import AnsibleVaultFormatError
-    from ansible.parsing.vault import VaultLib
-    from ansible.parsing.vault import VaultSecret
+    with own_ansible():
+        from ansible.errors import AnsibleError
+        from ansible.parsing.vault import AnsibleVaultFormatError
+        from ansible.parsing.vault import VaultLib
+        from ansible.parsing.vault import VaultSecret
 
     sealed = _read(file)
     try:
@@ -63,15 +69,17 @@ def open_vault(file: Path, password: bytes) -> str:
 
 def close_vault(file: Path, text: str, password: bytes) -> None:
     """Encrypt ``text`` into ``file``, for its owner alone; it keeps its vault id."""
-    from ansible.parsing.vault import VaultLib
-    from ansible.parsing.vault import VaultSecret
-
     label = LABEL.match(file.read_bytes()) if file.exists() else None
     vault_id = label[1].decode() if label else None
-    secret = VaultSecret(password)
-    sealed = VaultLib().encrypt(text, secret, vault_id=vault_id)
+    with own_ansible():
+        from ansible.parsing.vault import VaultLib
+        from ansible.parsing.vault import VaultSecret
+
+        secret = VaultSecret(password)
+        sealed = VaultLib().encrypt(text, secret, vault_id=vault_id)
+        opened = VaultLib([("default", secret)]).decrypt(sealed).decode()
     # The old one goes: what cannot be opened must not come in its place.
-    if VaultLib([("default", secret)]).decrypt(sealed).decode() != text:
+    if opened != text:
         raise SetupError(f"{file} was not changed: what was encrypted does not open again; try once more.")
     # The operator may keep it elsewhere, and have a link here.
     write_file(file.resolve(), sealed, 0o600)
@@ -82,7 +90,8 @@ def require_encrypted(file: Path, content: bytes, otherwise: str = "") -> None:
 
     Raises SetupError when it is not; ``otherwise`` is what else can be done.
     """
-    from ansible.parsing.vault import is_encrypted
+    with own_ansible():
+        from ansible.parsing.vault import is_encrypted
 
     if not is_encrypted(content):
         encrypt = f"ansible-vault encrypt {shlex.quote(str(file))}"

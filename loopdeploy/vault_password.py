@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import codecs
 import os
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import field
 from pathlib import Path
 
+from loopdeploy.ansible_settings import own_ansible
 from loopdeploy.errors import SetupError
+from loopdeploy.questions import on_terminal
+
+# So many bytes of a line reach a program that reads it from a terminal, which Ansible's prompt does.
+LONGEST_LINE = 4095
 
 
 @dataclass(frozen=True)
@@ -25,7 +34,8 @@ def password_from(name: str, option: str) -> VaultPassword:
     What only this process can read or ask, a shell's ``<(...)`` and a program that may want the terminal, is read here.
     Raises SetupError when there is none.
     """
-    file = Path(name).expanduser()
+    # A `~name` of nobody stays as it is.
+    file = Path(os.path.expanduser(name))
     if not file.exists() or file.is_dir():
         raise SetupError(f"There is no vault password file {file}: mend {option}.")
     if file.is_file():
@@ -48,7 +58,7 @@ def _said(program: Path) -> VaultPassword:
         secret = password.decode()
     except UnicodeError:
         return VaultPassword(file=program)
-    if secret != secret.strip() or not secret.isprintable():
+    if secret != secret.strip() or not secret.isprintable() or len(password) > LONGEST_LINE:
         return VaultPassword(file=program)
     return VaultPassword(secret=secret)
 
@@ -60,16 +70,39 @@ def password_bytes(password: VaultPassword) -> bytes:
     """
     if password.file is None:
         return (password.secret or "").encode().strip()
-    from ansible.errors import AnsibleError
-    from ansible.parsing.dataloader import DataLoader
-    from ansible.parsing.vault import get_file_vault_secret
+    with own_ansible():
+        from ansible.errors import AnsibleError
+        from ansible.parsing.dataloader import DataLoader
+        from ansible.parsing.vault import get_file_vault_secret
 
     try:
-        secret = get_file_vault_secret(filename=str(password.file), vault_id="default", loader=DataLoader())
-        secret.load()
+        with _nothing_piped():
+            secret = get_file_vault_secret(filename=str(password.file), vault_id="default", loader=DataLoader())
+            secret.load()
         return bytes(secret.bytes)
     except AnsibleError as error:
+        if os.access(password.file, os.X_OK):
+            raise SetupError(
+                f"The vault password program {password.file} does not run or gives no password: mend it, or where it"
+                f" is a file with the password, `chmod -x {shlex.quote(str(password.file))}`."
+            ) from error
         raise SetupError(f"The vault password file {password.file} gives no password: mend it.") from error
+
+
+@contextmanager
+def _nothing_piped() -> Iterator[None]:
+    """Let a program read what is typed alone: what is piped here is for whoever reads it next."""
+    if sys.stdin is None or on_terminal():
+        yield
+        return
+    kept = os.dup(0)
+    with Path(os.devnull).open() as nothing:
+        os.dup2(nothing.fileno(), 0)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
 
 
 def new_password(password: VaultPassword) -> bytes:

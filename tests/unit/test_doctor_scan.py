@@ -119,6 +119,8 @@ def test_bytes_that_are_no_text_hide_nothing(tmp_path: Path) -> None:
         'ssh nas "echo \\"\\$PW\\" | sudo -S id"',
         'ssh nas "sshpass -p \\$PW ssh ann@other"',
         "ssh nas 'echo '\"$PW\"' | sudo -S id'",
+        "ssh jump sshpass -p \\$PW ssh ann@nas",
+        "cd x; ssh -p 22 nas SSHPASS=\\$PW sshpass -e ssh ann@other",
         "printf '%s\\n' \"$PW\" | sudo -S id",
         "echo | sudo -S id",
         'SSHPASS="$PW" sshpass -e ssh nas',

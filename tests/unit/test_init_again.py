@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -138,3 +139,38 @@ def test_vault_alone_is_not_overwritten(nas: FakeNas, files: dict[str, str]) -> 
     vault.write_text("precious")
     assert scripted(nas, files).exit_code == 2
     assert vault.read_text() == "precious"
+
+
+@pytest.mark.parametrize("arguments", [(), ("--replace",)])
+def test_new_directory_has_nothing_to_do_with_the_one_it_is_made_in(
+    nas: FakeNas, files: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    """An ordinary project of Ansible's, with a vault and an inventory of its own."""
+    for file in ("group_vars/all/vault.yml", "group_vars/loop/vault.yml", "group_vars/loop.yml"):
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        Path(file).write_text("$ANSIBLE_VAULT;1.1;AES256\n6162\n")
+    before = snapshot()
+    result = scripted(nas, files, "second", *arguments)
+    assert result.exit_code == 0, result.output
+    assert before.items() <= snapshot().items()
+    assert variables(Path("second"))["vault_ssh_password"] == SSH
+
+
+def test_replace_that_fails_takes_no_login_away(
+    nas: FakeNas, files: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be written leaves the old inventory as it was, and says which copies it made."""
+    scripted(nas, files)
+    login = PRODUCTION / "host_vars" / "nas" / "login.yml"
+    login.parent.mkdir(parents=True)
+    login.write_text('ansible_password: ""\n')
+    before = snapshot()
+
+    def full(file: Path, text: str, password: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(file))
+
+    monkeypatch.setattr("loopdeploy.new_inventory.close_vault", full)
+    result = scripted(nas, files, "--replace")
+    assert result.exit_code == 2 and "No space left on device" in result.output.splitlines()[-1]
+    assert before.items() <= snapshot().items()
+    assert all(f"{PRODUCTION}/{copy}" in result.output for copy in ("hosts.yml.bak", "group_vars/loop/vault.yml.old"))

@@ -106,6 +106,21 @@ def test_arguments_of_the_inventory_say_where_the_key_is(nas: FakeNas) -> None:
     assert "-p 2022 " in (nas.directory / "asked").read_text()
 
 
+def test_variables_of_the_group_say_where_the_key_is(nas: FakeNas) -> None:
+    """Where a team has several inventories alike; a template in what is no way to the NAS is none of ssh's matter."""
+    nas.configure("Host home\n  HostName nas.lan\n  Port 22\n")
+    PRODUCTION.mkdir(parents=True)
+    (PRODUCTION / "hosts.yml").write_text(
+        "loop:\n  hosts: {nas: {ansible_host: home, ansible_user: !unsafe ann}}\n  vars:\n    ansible_port: 2022\n"
+        "    ansible_ssh_common_args: >-\n      -o UserKnownHostsFile={{ inventory_dir | quote }}/known_hosts.txt\n"
+        '      -o \'ControlPath={{ lookup("env", "HOME") }}/.ssh/cm-%C\' -o HostKeyAlias=the-nas\n'
+    )
+    result = init("--pin", f"--host-key-fingerprint={nas.new_key('ed25519')}")
+    assert result.exit_code == 0, result.output
+    assert pinned() == "the-nas"
+    assert " -p 2022 " in (nas.directory / "asked").read_text()
+
+
 @pytest.mark.parametrize("proxy", ["-o ProxyJump=jump.lan", "-J jump.lan", "-o 'ProxyCommand=nc jump.lan 22'"])
 def test_key_comes_through_the_proxy_of_the_inventory(nas: FakeNas, proxy: str) -> None:
     """What fetches it does not look for it in the file that is about to be written."""

@@ -109,7 +109,42 @@ def test_secret_that_is_missing_changes_nothing(shared: dict[Path, bytes]) -> No
     )
 
 
-@pytest.mark.parametrize("hosts", ["", "all:\n  hosts:\n    web:\n", "loop:\n  hosts:\n", "[loop]\nnas\n"])
+@pytest.mark.parametrize(
+    "hosts",
+    [
+        "all: {children: {loop: {hosts: {nas: {ansible_host: nas.lan}}}}}\n",
+        "loop: {children: {site: {hosts: {nas: }}}}\n",
+        "loop:\n  hosts:\n    nas:\n      ansible_user: !unsafe ann\n      note: !vault |\n        nothing\n",
+    ],
+)
+def test_nas_may_stand_in_hosts_yml_in_any_of_ansible_s_ways(
+    files: dict[str, str], shared: dict[Path, bytes], hosts: str
+) -> None:
+    """A team's own."""
+    (PRODUCTION / "hosts.yml").write_text(hosts)
+    assert with_secrets(files).exit_code == 0
+    assert (PRODUCTION / "hosts.yml").read_text() == hosts
+    assert variables()["vault_ssh_password"] == SSH
+
+
+def test_variables_that_the_vault_s_directory_would_hide_are_moved_first(
+    files: dict[str, str], shared: dict[Path, bytes]
+) -> None:
+    """Ansible reads group_vars/loop.yml or what is in group_vars/loop, and not both."""
+    (PRODUCTION / VARIABLES).rename(PRODUCTION / "group_vars" / "loop.yml")
+    VAULT.parent.rmdir()
+    before = snapshot()
+    result = with_secrets(files)
+    assert (result.exit_code, snapshot()) == (2, before)
+    assert f"move inventory/production/group_vars/loop.yml to {PRODUCTION / VARIABLES} and call again" in result.output
+    result = with_secrets(files, "--replace")
+    assert (result.exit_code, snapshot()) == (2, before)
+    assert "Ansible would no longer read inventory/production/group_vars/loop.yml beside" in result.output
+
+
+@pytest.mark.parametrize(
+    "hosts", ["", "- nas\n", "loop: [nas]\n", "all:\n  hosts:\n    web:\n", "loop:\n  hosts:\n", "[loop]\nnas\n"]
+)
 def test_inventory_without_a_nas_lacks_more_than_its_vault(files: dict[str, str], hosts: str) -> None:
     """It is somebody's file, and nothing that a verb could work on."""
     (PRODUCTION / VARIABLES).parent.mkdir(parents=True)
@@ -142,7 +177,8 @@ def test_vault_elsewhere_gets_none_beside_it(
     before = snapshot()
     result = scripted(nas, files, *option) if option else with_secrets(files)
     assert (result.exit_code, snapshot()) == (2, before)
-    assert str(other) in result.output or "already has hosts.yml" in result.output
+    assert str(other) in result.output
+    assert option or f"change one with `ansible-vault edit {other}`" in result.output
 
 
 def test_link_to_a_vault_that_is_not_there_just_now_is_no_missing_vault(
@@ -152,7 +188,7 @@ def test_link_to_a_vault_that_is_not_there_just_now_is_no_missing_vault(
     VAULT.symlink_to(tmp_path / "stick" / "vault.yml")
     result = with_secrets(files)
     assert (result.exit_code, (tmp_path / "stick").exists()) == (2, False)
-    assert "already has hosts.yml" in result.output
+    assert f"bring back what {VAULT} leads to, or write all of it anew with --replace.\n" in result.output
 
 
 @pytest.mark.parametrize("name", ["notes", "hosts.yaml", "hosts.ini", "package.json"])

@@ -17,8 +17,6 @@ from loopdeploy import packing
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let the operator have an empty cache, and Ansible a temporary directory."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.delenv("ANSIBLE_LIBRARY", raising=False)
-    monkeypatch.delenv("ANSIBLE_MODULE_UTILS", raising=False)
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(constants, "DEFAULT_LOCAL_TMP", str(tmp_path / "tmp"))
     return tmp_path / "cache" / "loopdeploy" / "modules"
@@ -67,14 +65,6 @@ def test_another_version_is_packed_anew(content: Path, link: Path, monkeypatch: 
     other = {"version": lambda package: "0", "sys": type("sys", (), {"version": "0", "path": sys.path})}
     monkeypatch.setattr(packing, name, other[name])
     assert packing._directory() != before
-
-
-@pytest.mark.parametrize("variable", ["ANSIBLE_LIBRARY", "ANSIBLE_MODULE_UTILS"])
-def test_operator_s_own_modules_are_not_kept(link: Path, monkeypatch: pytest.MonkeyPatch, variable: str) -> None:
-    """They could be others under the same names."""
-    monkeypatch.setenv(variable, "/mine")
-    packing.keep_packed_modules()
-    assert not link.is_symlink()
 
 
 def test_directory_that_others_can_write_is_not_used(link: Path) -> None:

@@ -83,6 +83,7 @@ def test_no_other_vault_password_is_asked(
         ("ANSIBLE_SSH_PIPELINING", False),  # modules with their secrets on the NAS
         ("ANSIBLE_TRANSPORT", False),  # this machine in the NAS's place
         ("ANSIBLE_BECOME_PASSWORD_FILE", False),
+        ("ANSIBLE_LIBRARY", False),  # another module under the name of one that is kept packed
         ("ANSIBLE_COLLECTIONS_PATH", True),
         ("ANSIBLE_TIMEOUT", True),
     ],

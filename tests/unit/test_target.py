@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,16 +31,22 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @contextmanager
-def _standard_input(file: Path) -> Iterator[None]:
-    """Let programs read ``file``."""
+def _standard_input(given: int) -> Iterator[None]:
+    """Let programs read what comes from the file descriptor ``given``."""
     kept = os.dup(0)
-    with file.open() as given:
-        os.dup2(given.fileno(), 0)
+    os.dup2(given, 0)
+    os.close(given)
     try:
         yield
     finally:
         os.dup2(kept, 0)
         os.close(kept)
+
+
+def _program(file: Path, script: str) -> Path:
+    file.write_text(f"#!/bin/sh\n{script}\n")
+    file.chmod(0o700)
+    return file
 
 
 def inventory(path: Path, name: str = "group_vars/loop/vault.yml", text: str = "") -> Path:
@@ -102,34 +110,103 @@ def test_vault_password_file_is_given_by_its_full_path(here: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["program", "link-client"])
-def test_password_program_runs_here_and_under_the_name_that_it_is_called_by(here: Path, name: str) -> None:
+def test_password_program_runs_here_and_under_the_name_that_it_is_called_by(
+    here: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """It may ask on the terminal, which Ansible's own process lacks; and -client makes another program of it."""
     inventory(here / "mine", text=VAULT)
-    program = here / "program"
-    program.write_text('#!/bin/sh\nread word\necho "$(basename "$0") $# $word"\n')
-    program.chmod(0o700)
+    program = _program(here / "program", 'read word\necho "$(basename "$0") $# $word"')
     (here / "link-client").symlink_to(program)
     given = "link-client 2 " if name == "link-client" else "program 0 "
-    (here / "typed").write_text("secret\n")
-    with _standard_input(here / "typed"):
+    operator, terminal = os.openpty()
+    os.write(operator, b"secret\n")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    with _standard_input(terminal):
         assert Target("mine", vault_password_file=name).vault_password() == VaultPassword(secret=f"{given}secret")
+    os.close(operator)
 
 
-@pytest.mark.parametrize("said", ["one\\ntwo", "blank ", "\\344"])
-def test_password_program_whose_word_cannot_be_typed_is_left_to_ansible(here: Path, said: str) -> None:
-    """At a prompt Ansible strips what it keeps of a program's."""
+def test_password_program_takes_nothing_of_what_is_piped(here: Path) -> None:
+    """It is a new secret, or the rest of a script; and a pipe that nobody writes into would hang a pipeline."""
     inventory(here / "mine", text=VAULT)
-    program = here / "program"
-    program.write_text(f"#!/bin/sh\nprintf '{said}\\n'\n")
-    program.chmod(0o700)
+    _program(here / "program", "cat\necho secret")
+    reader, writer = os.pipe()
+    os.write(writer, b"for somebody else")
+    with _standard_input(reader):
+        assert Target("mine", vault_password_file="program").vault_password() == VaultPassword(secret="secret")
+        assert os.read(0, 100) == b"for somebody else"
+    os.close(writer)
+
+
+@pytest.mark.parametrize("said", ["one\\ntwo", "blank ", "\\344", "a" * 4096])
+def test_password_program_whose_word_cannot_be_typed_is_left_to_ansible(here: Path, said: str) -> None:
+    """At a prompt Ansible strips what it keeps of a program's, and a terminal cuts a longer line off."""
+    inventory(here / "mine", text=VAULT)
+    program = _program(here / "program", f"printf '{said}\\n'")
     assert Target("mine", vault_password_file="program").vault_password() == VaultPassword(file=program)
 
 
-def test_missing_vault_password_file_says_what_to_do(here: Path) -> None:
+def test_password_file_that_looks_like_a_program_says_so(here: Path) -> None:
+    """Each file does where the file system has no modes."""
+    inventory(here / "mine", text=VAULT)
+    _program(here / "pass word", "").write_text("secret\n")
+    with pytest.raises(SetupError) as caught:
+        Target("mine", vault_password_file="pass word").vault_password()
+    assert caught.value.message == (
+        f"The vault password program {here}/pass word does not run or gives no password: mend it, or where it is a file"
+        f" with the password, `chmod -x '{here}/pass word'`."
+    )
+
+
+@pytest.mark.parametrize("setting", ["ANSIBLE_FORKS=many", "ANSIBLE_VAULT_ID_MATCH=1", "ansible.cfg"])
+def test_setting_that_does_not_count_keeps_no_vault_shut(here: Path, setting: str) -> None:
+    """Neither of the environment, nor of the directory; in a process of its own, because Ansible reads them once."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    if setting == "ansible.cfg":
+        (here / setting).write_text("[defaults]\nforks = many\nvault_id_match = true\n")
+    else:
+        environment |= dict([setting.split("=")])
+    _program(here / "program", "echo secret")
+    _in_process(
+        environment,
+        "close_vault(Path('vault.yml'), 'a: b', b'secret')",
+        "text = Path('vault.yml').read_text().replace('1.1;AES256', '1.2;AES256;prod')",
+        "Path('vault.yml').write_text(text)",
+        "close_vault(Path('vault.yml'), 'a: c', password_bytes(VaultPassword(file=Path('program'))))",
+        "assert ';prod' in Path('vault.yml').read_text()",
+        "assert open_vault(Path('vault.yml'), b'secret') == 'a: c'",
+    )
+
+
+def test_setting_that_counts_and_is_wrong_is_told(here: Path) -> None:
+    """In a sentence."""
+    _in_process(
+        {**os.environ, "ANSIBLE_TIMEOUT": "30s"},
+        "try:",
+        "    close_vault(Path('vault.yml'), 'a: b', b'secret')",
+        "except SetupError as error:",
+        "    assert error.message.startswith('Ansible refuses a setting: ') and '30s' in error.message, error.message",
+        "else:",
+        "    raise AssertionError",
+    )
+
+
+def _in_process(environment: dict[str, str], *lines: str) -> None:
+    imports = [
+        "from pathlib import Path",
+        "from loopdeploy.errors import SetupError",
+        "from loopdeploy.vault_file import close_vault, open_vault",
+        "from loopdeploy.vault_password import VaultPassword, password_bytes",
+    ]
+    subprocess.run([sys.executable, "-c", "\n".join([*imports, *lines])], check=True, env=environment)
+
+
+@pytest.mark.parametrize("name", ["nope", "~nobody-of-this-name/password"])
+def test_missing_vault_password_file_says_what_to_do(here: Path, name: str) -> None:
     """A mistyped file ends before anything is contacted."""
     inventory(here / "mine", text=VAULT)
-    with pytest.raises(SetupError, match="no vault password file nope: mend --vault-password-file"):
-        Target("mine", vault_password_file="nope").vault_password()
+    with pytest.raises(SetupError, match=f"no vault password file {name}: mend --vault-password-file"):
+        Target("mine", vault_password_file=name).vault_password()
 
 
 def test_password_that_can_be_read_once_is_read_here(here: Path) -> None:

@@ -18,6 +18,7 @@ NEAR = 20
 
 _KEYWORD = re.compile(r"\b(?:(?P<program>sshpass|sudo|echo|printf)(?=[\s\\])|SSHPASS=)")
 _SUDO = re.compile(r"\bsudo(?=[\s\\])")
+_SSH = re.compile(r"\bssh\s")
 _TOKEN = re.compile(
     r"""(?P<blank>(?:[^\S\n]|\\\r?\n)+)|(?P<pipe>\|(?!\|)&?)|(?P<input><<<)"""
     r"""|(?P<word>(?:'[^']{0,500}'|"(?:[^"\\]|\\.){0,500}"|`[^`]{0,500}`|\\[^\r\n]|>&?|<&|[^\s'"`\\|;&<>]+)+)""",
@@ -169,8 +170,17 @@ def _shows(text: str, at: int, value: str) -> bool:
     if not plain or plain[0] not in "$`":
         return bool(plain)
     # In double quotes around the command, neither single ones nor a backslash hold off the shell that runs it.
-    is_quoted = text.count('"', max(0, at - FAR), at) % 2 == 1
-    return not is_quoted and (value.startswith(("\\$", "\\`")) or bool(_LITERAL.fullmatch(value)))
+    if text.count('"', max(0, at - FAR), at) % 2 == 1:
+        return False
+    is_escaped = value.startswith(("\\$", "\\`")) and not _is_behind_ssh(text, at)
+    return is_escaped or bool(_LITERAL.fullmatch(value))
+
+
+def _is_behind_ssh(text: str, at: int) -> bool:
+    """Return whether ssh takes what is ``at`` to another shell, which finds no backslash there unless it is quoted."""
+    before = text[max(0, at - FAR) : at]
+    command = before[1 + max(before.rfind(end) for end in ";&|\n") :]
+    return bool(_SSH.search(command)) and command.count("'") % 2 == 0
 
 
 def _plain(word: str) -> str:
