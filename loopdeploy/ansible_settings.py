@@ -10,7 +10,6 @@ from importlib import import_module
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import SetupError
 
-ANSIBLE_CONFIG = str(CONTENT / "ansible.cfg")
 # What the operator's own environment may say of Ansible: where things are, and how they are shown. Anything else could
 # ask on a terminal that nobody sees, leave steps out, log in oftener than once, take any host key, or leave secrets on
 # the NAS.
@@ -32,7 +31,7 @@ def own_environment() -> Iterator[None]:
     for name in before:
         if name.startswith("ANSIBLE_") and name not in KEPT:
             del os.environ[name]
-    os.environ["ANSIBLE_CONFIG"] = ANSIBLE_CONFIG
+    os.environ["ANSIBLE_CONFIG"] = str(CONTENT / "ansible.cfg")
     try:
         yield
     finally:

@@ -43,9 +43,9 @@ NO_PATH = re.compile(r'["\\$\n]')
 BESIDE_HOSTS = {"group_vars", "host_vars", "vars_plugins"}
 # How HOSTS, below, names the file of the pinned host key, and how else an inventory names what lies beside it.
 OWN_TEMPLATE = re.compile(r"\{\{[^{}]*UserKnownHostsFile=[^{}]*\}\}")
+DIRECTORY_TEMPLATE = re.compile(r"\{\{\s*inventory_dir\s*\}\}")
 # Options that say nothing of the way to the NAS, in which a template may stand.
 NO_WAY = re.compile(r"\b(UserKnownHostsFile|ControlPath)=(?:\{\{.*?\}\}|[^\s\"'{]|\{(?!\{))+")
-DIRECTORY_TEMPLATE = re.compile(r"\{\{\s*inventory_dir\s*\}\}")
 # How the hosts.yml of a clone says that nobody filled it in.
 BLANK = "fill-in-the-address.invalid"
 

@@ -15,7 +15,6 @@ import click
 from ansible_runner.interface import init_runner
 from ptyprocess import PtyProcess
 
-from loopdeploy.ansible_settings import ANSIBLE_CONFIG
 from loopdeploy.ansible_settings import own_environment
 from loopdeploy.content import CONTENT
 from loopdeploy.errors import InterruptedRunError
@@ -74,7 +73,6 @@ def run_playbook(name: str, target: Target, **variables: object) -> list[str]:
                 extravars={key: value for key, value in variables.items() if value is not None},
                 limit=target.limit,
                 envvars={
-                    "ANSIBLE_CONFIG": ANSIBLE_CONFIG,
                     # ssh asks the program `ansible` for the password.
                     "PATH": os.pathsep.join([*BESIDE, os.environ.get("PATH", os.defpath)]),
                     # ansible-runner would switch the check off.

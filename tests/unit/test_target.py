@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -156,49 +154,6 @@ def test_password_file_that_looks_like_a_program_says_so(here: Path) -> None:
         f"The vault password program {here}/pass word does not run or gives no password: mend it, or where it is a file"
         f" with the password, `chmod -x '{here}/pass word'`."
     )
-
-
-@pytest.mark.parametrize("setting", ["ANSIBLE_FORKS=many", "ANSIBLE_VAULT_ID_MATCH=1", "ansible.cfg"])
-def test_setting_that_does_not_count_keeps_no_vault_shut(here: Path, setting: str) -> None:
-    """Neither of the environment, nor of the directory; in a process of its own, because Ansible reads them once."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    if setting == "ansible.cfg":
-        (here / setting).write_text("[defaults]\nforks = many\nvault_id_match = true\n")
-    else:
-        environment |= dict([setting.split("=")])
-    _program(here / "program", "echo secret")
-    _in_process(
-        environment,
-        "close_vault(Path('vault.yml'), 'a: b', b'secret')",
-        "text = Path('vault.yml').read_text().replace('1.1;AES256', '1.2;AES256;prod')",
-        "Path('vault.yml').write_text(text)",
-        "close_vault(Path('vault.yml'), 'a: c', password_bytes(VaultPassword(file=Path('program'))))",
-        "assert ';prod' in Path('vault.yml').read_text()",
-        "assert open_vault(Path('vault.yml'), b'secret') == 'a: c'",
-    )
-
-
-def test_setting_that_counts_and_is_wrong_is_told(here: Path) -> None:
-    """In a sentence."""
-    _in_process(
-        {**os.environ, "ANSIBLE_TIMEOUT": "30s"},
-        "try:",
-        "    close_vault(Path('vault.yml'), 'a: b', b'secret')",
-        "except SetupError as error:",
-        "    assert error.message.startswith('Ansible refuses a setting: ') and '30s' in error.message, error.message",
-        "else:",
-        "    raise AssertionError",
-    )
-
-
-def _in_process(environment: dict[str, str], *lines: str) -> None:
-    imports = [
-        "from pathlib import Path",
-        "from loopdeploy.errors import SetupError",
-        "from loopdeploy.vault_file import close_vault, open_vault",
-        "from loopdeploy.vault_password import VaultPassword, password_bytes",
-    ]
-    subprocess.run([sys.executable, "-c", "\n".join([*imports, *lines])], check=True, env=environment)
 
 
 @pytest.mark.parametrize("name", ["nope", "~nobody-of-this-name/password"])
